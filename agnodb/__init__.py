@@ -1,0 +1,82 @@
+"""agnodb: an async-first data layer with migrations for what AI agents generate and use.
+
+`import agnodb` loads no driver, no SQLAlchemy and no agno: each public name is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agnodb.databases.postgres import AsyncPostgresDb
+    from agnodb.databases.sqlite import AsyncSqliteDb
+    from agnodb.errors import (
+        AgnoDbError,
+        ConfigurationError,
+        ConflictError,
+        DuplicateKeyError,
+        InvalidValueError,
+        MissingDriverError,
+        NotFoundError,
+        OwnershipError,
+        SchemaOutdatedError,
+        StaleVersionError,
+        StorageError,
+        UnavailableError,
+        UnsupportedOperationError,
+        WrongLoopError,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AsyncPostgresDb": "agnodb.databases.postgres",
+    "AsyncSqliteDb": "agnodb.databases.sqlite",
+    "AgnoDbError": "agnodb.errors",
+    "ConfigurationError": "agnodb.errors",
+    "ConflictError": "agnodb.errors",
+    "DuplicateKeyError": "agnodb.errors",
+    "InvalidValueError": "agnodb.errors",
+    "MissingDriverError": "agnodb.errors",
+    "NotFoundError": "agnodb.errors",
+    "OwnershipError": "agnodb.errors",
+    "SchemaOutdatedError": "agnodb.errors",
+    "StaleVersionError": "agnodb.errors",
+    "StorageError": "agnodb.errors",
+    "UnavailableError": "agnodb.errors",
+    "UnsupportedOperationError": "agnodb.errors",
+    "WrongLoopError": "agnodb.errors",
+}
+
+__all__ = [
+    "AgnoDbError",
+    "AsyncPostgresDb",
+    "AsyncSqliteDb",
+    "ConfigurationError",
+    "ConflictError",
+    "DuplicateKeyError",
+    "InvalidValueError",
+    "MissingDriverError",
+    "NotFoundError",
+    "OwnershipError",
+    "SchemaOutdatedError",
+    "StaleVersionError",
+    "StorageError",
+    "UnavailableError",
+    "UnsupportedOperationError",
+    "WrongLoopError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'agnodb' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,43 @@
+"""The time, in the forms the tables keep it: whole epoch seconds, and one sortable UTC text.
+
+Sessions, runs, memories and the like carry epoch seconds (BIGINT). Traces and spans carry ISO 8601 text, which
+the database compares as text: so there is one form, UTC with six digits of microseconds, in which the order of
+the texts is the order of the instants.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from agnodb.errors import InvalidValueError
+
+
+def now() -> int:
+    """The current time in whole epoch seconds."""
+    return int(time.time())
+
+
+def iso_utc(moment: datetime | str) -> str:
+    """`moment` in the one sortable form, e.g. ``2026-11-22T13:00:00.000000+00:00``.
+
+    A datetime without a timezone is taken as UTC, as agno's tracing writes it. Raises InvalidValueError for text
+    that is not ISO 8601.
+    """
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError as error:
+            raise InvalidValueError("A time must be ISO 8601 text.", detail=repr(moment)) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def iso_utc_from(moment: datetime | str) -> str:
+    """`moment` as a lower bound that also admits agno's own texts.
+
+    agno leaves the microseconds out when they are zero, and ``...:00+00:00`` sorts before ``...:00.000000+00:00``:
+    the shorter form is the earliest text of that instant.
+    """
+    return iso_utc(moment).replace(".000000+", "+")

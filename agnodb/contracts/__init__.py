@@ -1,0 +1,1 @@
+"""What a repository of each concept promises, whatever database is behind it."""

@@ -1,0 +1,1 @@
+"""The database objects that applications construct: `AsyncPostgresDb`, `AsyncSqliteDb`."""

@@ -1,0 +1,122 @@
+"""agno's session methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agnodb.databases.methods.base import Methods, plain
+from agnodb.filters import Page
+from agnodb.records.sessions import SessionRecord
+
+
+class SessionMethods(Methods):
+    """Sessions, with their runs attached."""
+
+    async def get_session(
+        self,
+        session_id: str,
+        session_type: Any = None,
+        user_id: str | None = None,
+        deserialize: bool | None = True,
+        runs_limit: int | None = None,
+    ) -> Any:
+        """The session with its runs in order, or None. At most two statements.
+
+        `runs_limit` attaches only the last so many runs that are history for a model.
+        """
+        session = await self.repositories.sessions.get(session_id, user_id=user_id)
+        if session is None:
+            return None
+        if runs_limit is None:
+            runs = await self.repositories.runs.of_session(session_id)
+        else:
+            runs = await self.repositories.runs.history(session_id, runs_limit)
+        return self._given(session, runs, session_type, deserialize)
+
+    def _given(self, session: SessionRecord, runs: Any, session_type: Any, deserialize: bool | None) -> Any:
+        if deserialize:
+            return self.objects.session(session, runs, session_type)
+        return {**session.to_dict(), "runs": runs}
+
+    async def get_sessions(
+        self,
+        session_type: Any = None,
+        user_id: str | None = None,
+        component_id: str | None = None,
+        session_name: str | None = None,
+        start_timestamp: int | None = None,
+        end_timestamp: int | None = None,
+        limit: int | None = None,
+        page: int | None = None,
+        sort_by: str | None = None,
+        sort_order: str | None = None,
+        deserialize: bool | None = True,
+        include_runs: bool = True,
+    ) -> Any:
+        """A page of sessions: a list of objects, or (dictionaries, number of all that match).
+
+        One statement, and one more for the runs of the page when `include_runs`.
+        """
+        sessions, total = await self.repositories.sessions.list(
+            Page(limit, page, sort_by, sort_order),
+            session_type=plain(session_type),
+            user_id=user_id,
+            component_id=component_id,
+            name=session_name,
+            created_from=start_timestamp,
+            created_to=end_timestamp,
+        )
+        runs: dict[str, list[Any]] | None = None
+        if include_runs:
+            runs = await self.repositories.runs.of_sessions([s.session_id for s in sessions]) if sessions else {}
+        given = [
+            self._given(s, None if runs is None else runs.get(s.session_id, []), session_type, deserialize)
+            for s in sessions
+        ]
+        return given if deserialize else (given, total)
+
+    async def upsert_session(self, session: Any, deserialize: bool | None = True) -> Any:
+        """Save the session without its runs; the stored session comes back with the runs of the one given.
+
+        One atomic statement. Raises OwnershipError when the session is another user's.
+        """
+        stored = await self.repositories.sessions.upsert(self.objects.session_record(session))
+        runs = self.objects.session_runs(session)
+        if deserialize:
+            return self.objects.session(stored, runs)
+        return {**stored.to_dict(), "runs": [self.objects.run_document(run) for run in runs or ()]}
+
+    async def insert_session_if_absent(self, session: Any) -> bool:
+        """Insert the session; False, with the stored row untouched, when the id is taken."""
+        return await self.repositories.sessions.insert_if_absent(self.objects.session_record(session))
+
+    async def rename_session(
+        self,
+        session_id: str,
+        session_type: Any,
+        session_name: str,
+        user_id: str | None = None,
+        deserialize: bool | None = True,
+    ) -> Any:
+        """Set the session's name and nothing else; the session with its runs, or None."""
+        session = await self.repositories.sessions.rename(
+            session_id, session_name, user_id=user_id, session_type=plain(session_type)
+        )
+        if session is None:
+            return None
+        runs = await self.repositories.runs.of_session(session_id)
+        return self._given(session, runs, session_type, deserialize)
+
+    async def reassign_session_owner(self, session_id: str, *, previous_user_id: str, user_id: str | None) -> bool:
+        """Give an idle session to another user; False when its owner is another one or a run is under way."""
+        return await self.repositories.sessions.reassign_owner(
+            session_id, previous_user_id=previous_user_id, user_id=user_id
+        )
+
+    async def delete_session(self, session_id: str, user_id: str | None = None) -> bool:
+        """Delete the session and its runs; False when there is none (of that owner)."""
+        return await self.repositories.sessions.delete(session_id, user_id=user_id)
+
+    async def delete_sessions(self, session_ids: list[str], user_id: str | None = None) -> None:
+        """Delete sessions (of that owner) and their runs."""
+        await self.repositories.sessions.delete_many(session_ids, user_id=user_id)

@@ -1,0 +1,94 @@
+"""PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Self
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agnodb.config import DEFAULT_SCHEMA
+from agnodb.databases.arguments import rebuilt_url, table_arguments
+from agnodb.databases.sql import SqlDatabase
+from agnodb.errors import ConfigurationError
+from agnodb.executors.engines import postgres_engine
+from agnodb.sql.dialects import PostgresDialect
+from agnodb.urls import EXAMPLES, async_url, require_driver
+
+
+class AsyncPostgresDb(SqlDatabase):
+    """Sessions, runs, memories and the rest in PostgreSQL, over asyncpg.
+
+    `db_url` is an ordinary ``postgresql://user:password@host:5432/database``. `db_engine`, an asynchronous
+    SQLAlchemy engine of your own, is used instead when given; it stays yours to dispose of. Tables live in
+    `db_schema` ("ai" by default) under agno's default names, each of which has an argument here as in agno.
+    `create_schema=False` never makes tables: migrate with `agnodb upgrade` or `alembic upgrade head`.
+
+    Raises ConfigurationError for a URL that is none of PostgreSQL, MissingDriverError without asyncpg. Nothing
+    connects before the first call.
+    """
+
+    _kind = "async_postgres"
+
+    def __init__(
+        self,
+        id: str | None = None,
+        db_url: str | None = None,
+        db_engine: AsyncEngine | None = None,
+        db_schema: str | None = None,
+        session_table: str | None = None,
+        runs_table: str | None = None,
+        memory_table: str | None = None,
+        metrics_table: str | None = None,
+        eval_table: str | None = None,
+        knowledge_table: str | None = None,
+        traces_table: str | None = None,
+        spans_table: str | None = None,
+        versions_table: str | None = None,
+        components_table: str | None = None,
+        learnings_table: str | None = None,
+        schedules_table: str | None = None,
+        products_table: str | None = None,
+        sources_table: str | None = None,
+        projects_table: str | None = None,
+        tasks_table: str | None = None,
+        schedule_runs_table: str | None = None,
+        job_table: str | None = None,
+        approvals_table: str | None = None,
+        auth_tokens_table: str | None = None,
+        service_accounts_table: str | None = None,
+        create_schema: bool = True,
+        sandbox_table: str | None = None,
+    ) -> None:
+        tables = table_arguments(locals())
+        if db_engine is None and db_url is None:
+            raise ConfigurationError(f"AsyncPostgresDb needs a db_url or a db_engine. A URL looks like {EXAMPLES}")
+        url = async_url(db_url if db_engine is None else db_engine.url)  # type: ignore[arg-type]
+        if url.get_backend_name() != "postgresql":
+            raise ConfigurationError(f"AsyncPostgresDb needs a PostgreSQL URL, like {EXAMPLES.split(' ')[0]}")
+        if db_engine is None:
+            require_driver(url)
+        super().__init__(
+            url=url,
+            make_engine=lambda: postgres_engine(url),
+            db_engine=db_engine,
+            dialect=PostgresDialect(),
+            schema=DEFAULT_SCHEMA if db_schema is None else db_schema,
+            id=id,
+            tables=tables,
+            create_schema=create_schema,
+        )
+        self.db_url, self.db_schema = db_url, self._layout.schema or DEFAULT_SCHEMA
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "db_schema": self.db_schema}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The database of a `to_dict()`. A password that is hidden in it is taken from `AGNODB_URL`.
+
+        Raises ConfigurationError when there is a hidden password and no such variable for the same database.
+        """
+        url = rebuilt_url(data.get("db_url"), os.environ.get("AGNODB_URL"))
+        return cls(id=data.get("id"), db_url=url, db_schema=data.get("db_schema"), **table_arguments(data))

@@ -1,0 +1,67 @@
+"""What a database has: the tables, columns and indexes of one schema, read once per run.
+
+Read from the system catalogs, because SQLAlchemy's reflection leaves out indexes over expressions (SQLite) and does
+not say whether an index is valid (PostgreSQL).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, text
+
+_POSTGRESQL_COLUMNS = text(
+    "SELECT c.relname, a.attname FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
+    " WHERE n.nspname = coalesce(CAST(:schema AS text), current_schema()) AND c.relkind IN ('r', 'p')"
+    " AND a.attnum > 0 AND NOT a.attisdropped"
+)
+_POSTGRESQL_INDEXES = text(
+    "SELECT i.relname, t.relname, x.indisvalid FROM pg_catalog.pg_index x"
+    " JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid"
+    " JOIN pg_catalog.pg_class t ON t.oid = x.indrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace"
+    " WHERE n.nspname = coalesce(CAST(:schema AS text), current_schema())"
+)
+_POSTGRESQL_SCHEMA = text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :schema")
+_SQLITE_COLUMNS = text(
+    "SELECT m.name, c.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'"
+)
+_SQLITE_INDEXES = text("SELECT name, tbl_name, 1 FROM sqlite_master WHERE type = 'index'")
+
+
+@dataclass(frozen=True)
+class IndexState:
+    """An index that exists. An invalid one is left behind by a CREATE INDEX CONCURRENTLY that failed."""
+
+    table: str
+    valid: bool
+
+
+@dataclass
+class Catalog:
+    """The tables of a schema with their columns, and its indexes. A run keeps it up to date with what it does."""
+
+    columns: dict[str, set[str]] = field(default_factory=dict)
+    indexes: dict[str, IndexState] = field(default_factory=dict)
+    has_schema: bool = True
+
+
+def read_catalog(connection: Connection, schema: str | None) -> Catalog:
+    """What is in `schema` now (PostgreSQL: None is the current schema; SQLite has none)."""
+    if connection.dialect.name == "postgresql":
+        bound = {"schema": schema}
+        columns = connection.execute(_POSTGRESQL_COLUMNS, bound).all()
+        indexes = connection.execute(_POSTGRESQL_INDEXES, bound).all()
+        has_schema = schema is None or connection.execute(_POSTGRESQL_SCHEMA, bound).first() is not None
+    else:
+        columns = connection.execute(_SQLITE_COLUMNS).all()
+        indexes = connection.execute(_SQLITE_INDEXES).all()
+        has_schema = True
+    catalog = Catalog(has_schema=has_schema)
+    for table, column in columns:
+        catalog.columns.setdefault(table, set()).add(column)
+    for name, table, valid in indexes:
+        catalog.indexes[name] = IndexState(table, bool(valid))
+    return catalog

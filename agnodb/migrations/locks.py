@@ -1,0 +1,113 @@
+"""One migrator at a time per schema, in every process.
+
+PostgreSQL: a session's advisory lock, polled outside any transaction. A blocking wait would hold a snapshot that
+CREATE INDEX CONCURRENTLY of the one who has the lock waits for: a deadlock. The lock goes with its connection, so a
+migrator that dies leaves none behind, and the same connection does the work.
+
+SQLite: the file's write lock, taken by BEGIN IMMEDIATE; all revisions commit or roll back with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from agnodb.config import Layout
+from agnodb.errors import UnavailableError
+
+WAIT_SECONDS = 120.0
+"""How long to wait for another migrator before UnavailableError."""
+
+_POLL_SECONDS = (0.05, 0.15)
+_SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
+
+
+@asynccontextmanager
+async def migrating(
+    engine: AsyncEngine, layout: Layout, *, wait: float = WAIT_SECONDS
+) -> AsyncIterator[AsyncConnection]:
+    """A connection that alone migrates the schema of `layout`, for as long as the block runs.
+
+    PostgreSQL: it is in no transaction. SQLite: it is in one, which commits at the end of the block, or rolls back
+    if the block raises. Raises UnavailableError when another migrator is not done within `wait` seconds.
+    """
+    async with engine.connect() as connection:
+        # Autocommit in SQLAlchemy's words: it begins nothing by itself.
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        postgresql = engine.dialect.name == "postgresql"
+        exclusive = _advisory_lock(connection, layout, wait) if postgresql else _write_lock(connection, wait)
+        async with exclusive:
+            yield connection
+
+
+@asynccontextmanager
+async def _advisory_lock(connection: AsyncConnection, layout: Layout, wait: float) -> AsyncIterator[None]:
+    bound = {"key": _lock_key(layout)}
+    try:
+        deadline = time.monotonic() + wait
+        while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), bound):
+            await _pause(deadline)
+        await connection.rollback()
+        await connection.execution_options(isolation_level="READ COMMITTED")
+        yield
+        await connection.rollback()
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("SELECT pg_advisory_unlock(:key)"), bound)
+        await connection.rollback()
+    finally:
+        # Never back to the pool: after an error, or a cancelled call, it would take the lock along.
+        with suppress(Exception):
+            await connection.invalidate()
+
+
+@asynccontextmanager
+async def _write_lock(connection: AsyncConnection, wait: float) -> AsyncIterator[None]:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            break
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+        await connection.rollback()
+        await _pause(deadline)
+    try:
+        yield
+        await connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        with suppress(OperationalError):
+            await connection.exec_driver_sql("ROLLBACK")
+        raise
+
+
+def is_busy(error: OperationalError) -> bool:
+    """Whether SQLite refused because another connection has the lock."""
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF in (_SQLITE_BUSY, _SQLITE_LOCKED)
+
+
+async def _pause(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise UnavailableError("Another process is upgrading the database schema. Try again later.")
+    await asyncio.sleep(random.uniform(*_POLL_SECONDS))
+
+
+def _lock_key(layout: Layout) -> int:
+    digest = hashlib.sha256(f"agnodb:migrations:{layout.schema or ''}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def lock_timed_out(error: BaseException) -> bool:
+    """Whether PostgreSQL gave up waiting for a table that others use (lock_timeout)."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
+
+

@@ -1,0 +1,314 @@
+"""What a revision may do: steps that create what is missing and can be repeated without harm.
+
+A revision gets a `SchemaOperations` bound to its run and imports no model: models move on, a revision stays what it
+was. It names tables by concept ("sessions"), and the run's layout says which table of which schema that is.
+Alembic's global `op` is never used: with it, upgrades that run at the same time would share one database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import Constraint, CreateColumn, CreateSchema
+from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.types import TypeEngine
+
+from agnodb import clock
+from agnodb.config import Layout, object_name
+from agnodb.errors import ConfigurationError, SchemaOutdatedError
+from agnodb.migrations.catalog import Catalog, IndexState, read_catalog
+
+Json = JSON().with_variant(postgresql.JSONB(), "postgresql")
+LongText = Text().with_variant(String(), "sqlite")
+Epoch = BigInteger()
+
+Kind = TypeEngine[Any] | type[TypeEngine[Any]]
+
+LOCK_TIMEOUT = "5s"
+"""How long a statement may wait for a table that others use. Whoever comes after it waits too, so it is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column as a revision describes it. A `Column` would belong to the one table that it was first used for."""
+
+    name: str
+    kind: Kind
+    nullable: bool = True
+    primary_key: bool = False
+
+    def column(self) -> Column[Any]:
+        """A new column of this description."""
+        return Column(self.name, self.kind, nullable=self.nullable, primary_key=self.primary_key)
+
+
+def key(name: str) -> Field:
+    """A primary key of text."""
+    return Field(name, String, nullable=False, primary_key=True)
+
+
+def required(kind: Kind, *names: str) -> list[Field]:
+    """Columns that are never NULL."""
+    return [Field(name, kind, nullable=False) for name in names]
+
+
+def optional(kind: Kind, *names: str) -> list[Field]:
+    """Columns that may be NULL."""
+    return [Field(name, kind) for name in names]
+
+
+class SchemaOperations:
+    """The operations of one run of revisions on one layout."""
+
+    def __init__(
+        self,
+        context: MigrationContext,
+        layout: Layout,
+        *,
+        from_base: bool,
+        in_use: Collection[str] = (),
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        """`from_base`: nothing was there before this run (only asked where nothing can be inspected, with --sql).
+
+        `in_use`: tables that other layouts of the same schema use too; they are never dropped or reduced.
+        """
+        self._context = context
+        self._op = Operations(context)
+        self._layout = layout
+        self._names = layout.names.as_dict()
+        self._in_use = in_use
+        self._from_base = from_base
+        self._progress = progress or (lambda _: None)
+        self._fresh: set[str] = set()
+        self._known: Catalog | None = None
+        self._schema_made = False
+
+    @property
+    def offline(self) -> bool:
+        """Whether SQL is only written down (--sql), so that the database cannot be looked at."""
+        return self._context.as_sql
+
+    def begin_revision(self) -> None:
+        """Bound how long the statements of the transaction that just began may wait for locks."""
+        if self._postgresql:
+            self._op.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+
+    def refuse_older_shape(
+        self, version: str, tables: Mapping[str, Sequence[Field]], legacy: Mapping[str, str]
+    ) -> None:
+        """Before anything is changed: raise SchemaOutdatedError if agno's tables have an older shape than `version`.
+
+        That is so if one lacks a column, is stamped with an older version, or still has its `legacy` column without
+        a stamp which says that the content was moved.
+        """
+        if self.offline:
+            return
+        stamps = self._stamps()
+        for concept, fields in tables.items():
+            table = self.table(concept)
+            existing = self.catalog.columns.get(table)
+            if existing is None:
+                continue
+            missing = [field.name for field in fields if field.name not in existing]
+            stamp = stamps.get(table)
+            older = stamp is not None and _version(stamp) < _version(version)
+            if missing or older or (stamp is None and legacy.get(concept) in existing):
+                raise SchemaOutdatedError(
+                    command=f"agnodb adopt {self._layout.options()}".rstrip(),
+                    detail=f"table {table}: stamp {stamp}, missing columns: {', '.join(missing) or 'none'}",
+                )
+
+    def create_table(self, concept: str, fields: Sequence[Field], *constraints: Constraint) -> None:
+        """Create the table of `concept` if there is none. See `reference` and `unique` for constraints."""
+        table = self.table(concept)
+        if table in self.catalog.columns:
+            return
+        self.create_schema()
+        columns = [field.column() for field in fields]
+        self._op.create_table(
+            table, *columns, *constraints, schema=self._layout.schema, if_not_exists=self.offline
+        )
+        self._fresh.add(table)
+        self.catalog.columns[table] = {field.name for field in fields}
+
+    def create_schema(self) -> None:
+        """Create the layout's schema if there is none. Where it exists no right to create schemas is needed."""
+        if not self._postgresql or self._layout.schema is None or self._schema_made:
+            return
+        if self.offline or not self.catalog.has_schema:
+            self._op.execute(CreateSchema(self._layout.schema, if_not_exists=True))
+        self._schema_made = True
+
+    def reference(self, column: str, concept: str, to: str, *, ondelete: str | None = None) -> ForeignKeyConstraint:
+        """A foreign key of the table that is being created to the column `to` of the table of `concept`."""
+        schema = f"{self._layout.schema}." if self._layout.schema else ""
+        return ForeignKeyConstraint([column], [f"{schema}{self.table(concept)}.{to}"], ondelete=ondelete)
+
+    def unique(self, concept: str, name: str, *columns: str) -> UniqueConstraint:
+        """A unique constraint of the table that is being created; `name` holds ``{table}``."""
+        return UniqueConstraint(*columns, name=self._object(name, concept))
+
+    def drop_table(self, concept: str) -> None:
+        """Drop the table of `concept`, with its rows."""
+        table = self.table(concept)
+        if self._kept(table) or not (self.offline or table in self.catalog.columns):
+            return
+        self._op.drop_table(table, schema=self._layout.schema, if_exists=self.offline)
+        self.catalog.columns.pop(table, None)
+
+    def add_column(self, concept: str, field: Field) -> None:
+        """Add a column that may be NULL (so that no row is rewritten), if there is none."""
+        table, column = self.table(concept), field.column()
+        if field.name in self.catalog.columns.get(table, ()):
+            return
+        if self.offline and self._postgresql:
+            # Alembic knows IF NOT EXISTS here from 1.16 on only.
+            definition = str(CreateColumn(column).compile(dialect=self._context.dialect))
+            self._op.execute(f"ALTER TABLE {self._quoted(table)} ADD COLUMN IF NOT EXISTS {definition}")
+        else:
+            self._op.add_column(table, column, schema=self._layout.schema)
+        self.catalog.columns.setdefault(table, set()).add(field.name)
+
+    def drop_column(self, concept: str, name: str) -> None:
+        """Drop a column, with its values."""
+        table = self.table(concept)
+        if not self._kept(table) and (self.offline or name in self.catalog.columns.get(table, ())):
+            self._op.drop_column(table, name, schema=self._layout.schema)
+            self.catalog.columns.get(table, set()).discard(name)
+
+    def create_index(
+        self,
+        concept: str,
+        *columns: str | TextClause,
+        name: str | None = None,
+        unique: bool = False,
+        where: str | None = None,
+        only: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Create an index if there is none, without blocking those who write (PostgreSQL).
+
+        The name is agno's ``idx_<table>_<columns>``, or `name`, which holds ``{table}``. `only` is the one database
+        that has this index; `options` are SQLAlchemy's for a dialect. On a PostgreSQL table that has rows the
+        transaction is committed first and the index is built CONCURRENTLY.
+        """
+        if only not in (None, self._context.dialect.name):
+            return
+        table = self.table(concept)
+        index = self._object(name or "_".join(["idx_{table}", *map(str, columns)]), concept)
+        state = self.catalog.indexes.get(index)
+        if state is not None and state.table != table:
+            raise ConfigurationError(
+                "Two of the chosen table names lead to one index name. Choose another table name.", detail=index
+            )
+        if state is not None and state.valid:
+            return
+        if where is not None:
+            options |= {"postgresql_where": text(where), "sqlite_where": text(where)}
+        arguments = (index, table, list(columns))
+        common: dict[str, Any] = dict(schema=self._layout.schema, unique=unique, if_not_exists=self.offline)
+        if state is None and self._has_no_rows(table):
+            self._op.create_index(*arguments, **common, **options)
+        else:
+            self._progress(f"building index {index}")
+            options |= {"postgresql_concurrently": True}
+            with self._context.autocommit_block():
+                if state is not None:
+                    self._op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self._quoted(index)}")
+                self._op.create_index(*arguments, **common, **options)
+            self.begin_revision()
+        self.catalog.indexes[index] = IndexState(table, True)
+
+    def drop_index(self, concept: str, *columns: str, name: str | None = None, only: str | None = None) -> None:
+        """Drop an index, named as in `create_index`."""
+        if only not in (None, self._context.dialect.name):
+            return
+        table = self.table(concept)
+        index = self._object(name or "_".join(["idx_{table}", *columns]), concept)
+        if not self._kept(table) and (self.offline or index in self.catalog.indexes):
+            self._op.drop_index(index, table_name=table, schema=self._layout.schema, if_exists=self.offline)
+            self.catalog.indexes.pop(index, None)
+
+    def stamp_tables(self, version: str) -> None:
+        """Note in agno's table of versions that each table has the shape of agno `version`; older notes stay."""
+        moment = clock.iso_utc(datetime.now(UTC))
+        insert = postgresql.insert if self._postgresql else sqlite.insert
+        versions = self._table("schema_versions", "table_name", "version", "created_at", "updated_at")
+        for concept, table in self._names.items():
+            if concept != "schema_versions":
+                values = dict(table_name=table, version=version, created_at=moment, updated_at=moment)
+                self._op.execute(insert(versions).values(values).on_conflict_do_nothing())
+
+    def table(self, concept: str) -> str:
+        """The name of the table of `concept`."""
+        return self._names[concept]
+
+    @property
+    def _postgresql(self) -> bool:
+        return self._context.dialect.name == "postgresql"
+
+    @property
+    def catalog(self) -> Catalog:
+        if self._known is None:
+            connection = self._context.connection
+            offline = self.offline or connection is None
+            self._known = Catalog() if offline else read_catalog(connection, self._layout.schema)
+        return self._known
+
+    def _stamps(self) -> dict[str, str]:
+        known = self.catalog.columns.get(self.table("schema_versions"), set())
+        if self._context.connection is None or not {"table_name", "version"} <= known:
+            return {}
+        versions = self._table("schema_versions", "table_name", "version")
+        rows = self._context.connection.execute(select(versions.c.table_name, versions.c.version))
+        return {name: version for name, version in rows}
+
+    def _table(self, concept: str, *columns: str) -> Table:
+        texts = [Column(name, String) for name in columns]
+        return Table(self.table(concept), MetaData(), *texts, schema=self._layout.schema)
+
+    def _has_no_rows(self, table: str) -> bool:
+        if not self._postgresql or table in self._fresh:
+            return True
+        if self.offline:
+            return self._from_base
+        some = select(literal_column("1")).select_from(Table(table, MetaData(), schema=self._layout.schema)).limit(1)
+        return self._context.connection is None or self._context.connection.execute(some).first() is None
+
+    def _kept(self, table: str) -> bool:
+        if table in self._in_use:
+            self._progress(f"keeping {table}: another set of tables uses it")
+            return True
+        return False
+
+    def _object(self, name: str, concept: str) -> str:
+        return object_name(name.format(table=self.table(concept)))
+
+    def _quoted(self, name: str) -> str:
+        quote = self._context.dialect.identifier_preparer.quote
+        return f"{quote(self._layout.schema)}.{quote(name)}" if self._layout.schema else quote(name)
+
+
+def _version(stamp: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in stamp.lstrip("v").split(".") if part.isdecimal())

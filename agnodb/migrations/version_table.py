@@ -1,0 +1,59 @@
+"""`agnodb_version`: the revision of each set of tables, in the schema where the tables are.
+
+It is a table of our own because `alembic_version` may be the application's, and it has one row per set of table
+names because several sets in one schema are normal: with one row for all, the second set would count as made.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, Delete, MetaData, Select, String, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from agnodb import clock
+from agnodb.config import Layout
+
+NAME = "agnodb_version"
+
+
+@lru_cache(maxsize=256)
+def version_table(schema: str | None) -> Table:
+    """The table in `schema`. `tables` holds the set's names as JSON: what the digest in `layout` stands for."""
+    return Table(
+        NAME,
+        MetaData(schema=schema),
+        Column("layout", String, primary_key=True),
+        Column("revision", String, nullable=False),
+        Column("updated_at", BigInteger),
+        Column("tables", String),
+    )
+
+
+def select_revision(layout: Layout) -> Select[tuple[str]]:
+    """The statement that reads the revision of `layout`: one row or none."""
+    table = version_table(layout.schema)
+    return select(table.c.revision).where(table.c.layout == layout.key)
+
+
+def upsert_revision(layout: Layout, revision: str, dialect: str) -> Any:
+    """The statement that moves the row of `layout` to `revision`, or makes it."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    values = {"revision": revision, "updated_at": clock.now(), "tables": json.dumps(layout.names.as_dict())}
+    statement = insert(version_table(layout.schema)).values(layout=layout.key, **values)
+    return statement.on_conflict_do_update(index_elements=["layout"], set_=values)
+
+
+def delete_revision(layout: Layout) -> Delete:
+    """The statement that removes the row of `layout`."""
+    table = version_table(layout.schema)
+    return table.delete().where(table.c.layout == layout.key)
+
+
+def tables_of_others(connection: Connection, layout: Layout) -> frozenset[str]:
+    """The names of all tables that other sets in the same schema use. The version table must exist."""
+    table = version_table(layout.schema)
+    rows = connection.execute(select(table.c.tables).where(table.c.layout != layout.key)).scalars()
+    return frozenset(name for row in rows if row for name in json.loads(row).values())

@@ -1,0 +1,7 @@
+"""Where SQL databases differ: one class each, its methods named after the difference."""
+
+from agnodb.sql.dialects.base import Dialect
+from agnodb.sql.dialects.postgresql import PostgresDialect
+from agnodb.sql.dialects.sqlite import SqliteDialect
+
+__all__ = ["Dialect", "PostgresDialect", "SqliteDialect"]

@@ -1,0 +1,120 @@
+"""The differences between SQL databases that repositories meet, each a method named after it.
+
+Only classes in this folder know which database they speak to; everything else is written once against `Dialect`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Executable, Table
+
+LIKE_ESCAPE = "\\"
+
+
+def like_pattern(text: str) -> str:
+    """A LIKE pattern for `text` as a literal, anywhere in the value (for use with ESCAPE '\\')."""
+    for character in (LIKE_ESCAPE, "%", "_"):
+        text = text.replace(character, LIKE_ESCAPE + character)
+    return f"%{text}%"
+
+
+class Dialect(ABC):
+    """One SQL database."""
+
+    @abstractmethod
+    def json_in(self, name: str) -> ColumnElement[Any]:
+        """The bind `name`, JSON text, as a value for a JSON column."""
+
+    @abstractmethod
+    def json_out(self, column: Column[Any]) -> ColumnElement[Any]:
+        """A JSON column as text, so that no engine's JSON codec touches it."""
+
+    @abstractmethod
+    def json_text(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
+        """The value at `key` of a JSON object, as text; NULL when there is none."""
+
+    @abstractmethod
+    def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
+        """The number at `path` of a JSON object, 0 when it is no number."""
+
+    @abstractmethod
+    def json_set(self, document: ColumnElement[Any], key: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A JSON object (an empty one for NULL or JSON null) with `value`, JSON text, at `key`."""
+
+    @abstractmethod
+    def json_array_has_all(self, document: Column[Any], name: str) -> ColumnElement[bool]:
+        """Whether a JSON array of texts holds every element of the bind `name`, a JSON array."""
+
+    @abstractmethod
+    def json_elements(self, table: Table, column: Column[Any]) -> tuple[Any, ColumnElement[Any]]:
+        """A FROM that has one row for each text in a JSON array column, and the element's expression."""
+
+    @abstractmethod
+    def any_of(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Whether `column` is one of the texts of the bind `name` (see `texts`): one statement for any number."""
+
+    @abstractmethod
+    def texts(self, values: Iterable[str]) -> Any:
+        """A parameter for `any_of`."""
+
+    @abstractmethod
+    def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Whether `value` has the bind `name` (a `like_pattern`) in it, upper and lower case alike."""
+
+    @abstractmethod
+    def upsert(
+        self,
+        table: Table,
+        values: Mapping[str, ColumnElement[Any]],
+        key: Iterable[str],
+        update: Mapping[str, Any] | None,
+        where: ColumnElement[bool] | None = None,
+    ) -> Any:
+        """INSERT of `values`; where `key` is taken: set `update` if `where` holds, or nothing for None.
+
+        The statement's `excluded` gives the values that were to be inserted.
+        """
+
+    @abstractmethod
+    def excluded(self, name: str) -> ColumnElement[Any]:
+        """In an upsert's `update` and `where`: the value of column `name` that was to be inserted."""
+
+    @abstractmethod
+    def insert_run(
+        self,
+        runs: Table,
+        sessions: Table,
+        values: Mapping[str, ColumnElement[Any]],
+        update: Mapping[str, Any] | None,
+        where: ColumnElement[bool] | None,
+        returning: Iterable[ColumnElement[Any]],
+    ) -> Executable:
+        """An upsert of a run that gives a new run the next index of its session, in one atomic statement."""
+
+    @abstractmethod
+    def claim_one(self, table: Table, due: ColumnElement[bool], order_by: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The key of the first row where `due` holds, as a scalar for an UPDATE's WHERE.
+
+        Two workers that claim at the same time never get the same row.
+        """
+
+    @abstractmethod
+    def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The UTC day (a date) of epoch seconds."""
+
+    @abstractmethod
+    def greatest(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The largest of `values`."""
+
+    @abstractmethod
+    def least(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The smallest of `values`."""
+
+    @abstractmethod
+    def milliseconds_between(self, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Whole milliseconds from one ISO 8601 text to another."""
+
+

@@ -1,0 +1,39 @@
+"""What PostgreSQL and SQLite say alike: ON CONFLICT, and the values it was to insert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, literal_column
+
+
+class OnConflict:
+    """ON CONFLICT ... DO UPDATE | DO NOTHING, for the dialects that have it."""
+
+    insert: Any
+    """The database's own `insert()` construct."""
+
+    def upsert(
+        self,
+        table: Table,
+        values: Mapping[str, ColumnElement[Any]],
+        key: Iterable[str],
+        update: Mapping[str, Any] | None,
+        where: ColumnElement[bool] | None = None,
+    ) -> Any:
+        return self._on_conflict(self.insert(table).values(dict(values)), key, update, where)
+
+    def _on_conflict(
+        self,
+        statement: Any,
+        key: Iterable[str],
+        update: Mapping[str, Any] | None,
+        where: ColumnElement[bool] | None,
+    ) -> Any:
+        if update is None:
+            return statement.on_conflict_do_nothing(index_elements=list(key))
+        return statement.on_conflict_do_update(index_elements=list(key), set_=dict(update), where=where)
+
+    def excluded(self, name: str) -> ColumnElement[Any]:
+        return literal_column(f'excluded."{name}"')

@@ -1,0 +1,132 @@
+"""PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Date,
+    DateTime,
+    Executable,
+    Numeric,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+
+from agnodb.sql.dialects.base import LIKE_ESCAPE, Dialect
+from agnodb.sql.dialects.common import OnConflict
+from agnodb.sql.ownership import may_write
+
+
+class PostgresDialect(OnConflict, Dialect):
+    """PostgreSQL 14 and later."""
+
+    insert = staticmethod(insert)
+
+    def json_in(self, name: str) -> ColumnElement[Any]:
+        return cast(bindparam(name, type_=Text()), JSONB)
+
+    def json_out(self, column: Column[Any]) -> ColumnElement[Any]:
+        return cast(column, Text).label(column.name)
+
+    def json_text(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
+        return cast(document, JSONB)[key].astext
+
+    def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
+        found = cast(document, JSONB)[path]
+        return case((func.jsonb_typeof(found) == "number", cast(found.astext, Numeric)), else_=0)
+
+    def json_set(self, document: ColumnElement[Any], key: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        is_object = func.jsonb_typeof(document) == "object"
+        whole = case((is_object, document), else_=cast(literal_column("'{}'"), JSONB))
+        return func.jsonb_set(whole, cast([key], ARRAY(Text)), value)
+
+    def json_array_has_all(self, document: Column[Any], name: str) -> ColumnElement[bool]:
+        return document.op("@>", is_comparison=True)(self.json_in(name))
+
+    def json_elements(self, table: Table, column: Column[Any]) -> tuple[Any, ColumnElement[Any]]:
+        # Not every row holds an array: a CASE inside the call, because a WHERE may run after it.
+        empty = cast(literal_column("'[]'"), JSONB)
+        array = case((func.jsonb_typeof(column) == "array", column), else_=empty)
+        elements = func.jsonb_array_elements_text(array).table_valued("value", name="elements")
+        return table.join(elements, true()), elements.c.value
+
+    def any_of(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        return column == any_(cast(bindparam(name, type_=ARRAY(Text)), ARRAY(Text)))
+
+    def texts(self, values: Iterable[str]) -> list[str]:
+        return list(values)
+
+    def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        return value.ilike(bindparam(name, type_=Text()), escape=LIKE_ESCAPE)
+
+    def insert_run(
+        self,
+        runs: Table,
+        sessions: Table,
+        values: Mapping[str, ColumnElement[Any]],
+        update: Mapping[str, Any] | None,
+        where: ColumnElement[bool] | None,
+        returning: Iterable[ColumnElement[Any]],
+    ) -> Executable:
+        """The counter is advanced by the same statement, under the session's row lock.
+
+        MAX(run_index)+1 alone would be read from a snapshot older than the wait for that lock and give racing runs
+        one index; it is only the floor, for sessions whose runs agno's own adapter wrote.
+        """
+        session_id, run_id = values["session_id"], values["run_id"]
+        counter = sessions.c.agnodb_run_counter
+        stored = select(runs.c.run_id).where(runs.c.run_id == run_id)
+        last = select(func.max(runs.c.run_index)).where(runs.c.session_id == session_id).scalar_subquery()
+        counted = (
+            _advance_counter(sessions, func.greatest(func.coalesce(counter, 0), func.coalesce(last + 1, 0)))
+            .where(sessions.c.session_id == session_id, may_write(sessions, values["user_id"]), ~exists(stored))
+            .returning((counter - 1).label("run_index"))
+            .cte("counted")
+        )
+        numbered = {**values, "run_index": func.coalesce(counted.c.run_index, counter, 0)}
+        source = (
+            select(*(value.label(name) for name, value in numbered.items()))
+            .select_from(sessions.outerjoin(counted, true()))
+            .where(sessions.c.session_id == session_id, may_write(sessions, values["user_id"]))
+        )
+        statement = insert(runs).from_select(list(numbered), source)
+        return self._on_conflict(statement, ["run_id"], update, where).returning(*returning)
+
+    def claim_one(self, table: Table, due: ColumnElement[bool], order_by: ColumnElement[Any]) -> ColumnElement[Any]:
+        first = select(table.c.id).where(due).order_by(order_by, table.c.id).limit(1)
+        return first.with_for_update(skip_locked=True).scalar_subquery()
+
+    def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(func.timezone(literal_column("'UTC'"), func.to_timestamp(epoch)), Date)
+
+    def greatest(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.greatest(*values)
+
+    def least(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.least(*values)
+
+    def milliseconds_between(self, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[Any]:
+        moment = DateTime(timezone=True)
+        seconds = func.extract(literal_column("epoch"), cast(end, moment) - cast(start, moment))
+        return cast(func.trunc(cast(seconds, Numeric) * 1000), BigInteger)
+
+
+def _advance_counter(sessions: Table, floor: ColumnElement[Any]) -> Any:
+    return update(sessions).values(agnodb_run_counter=floor + literal(1, BigInteger))

@@ -1,0 +1,123 @@
+"""SQLite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Date,
+    Executable,
+    Table,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.dialects.sqlite import insert
+
+from agnodb.sql.dialects.base import LIKE_ESCAPE, Dialect
+from agnodb.sql.dialects.common import OnConflict
+from agnodb.sql.ownership import may_write
+
+
+class SqliteDialect(OnConflict, Dialect):
+    """SQLite 3.35 and later (RETURNING)."""
+
+    insert = staticmethod(insert)
+
+    def json_in(self, name: str) -> ColumnElement[Any]:
+        return bindparam(name, type_=Text())
+
+    def json_out(self, column: Column[Any]) -> ColumnElement[Any]:
+        return type_coerce(column, Text).label(column.name)
+
+    def json_text(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
+        return cast(func.json_extract(_valid(document), f'$."{key}"'), Text)
+
+    def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
+        where = "$" + "".join(f'."{key}"' for key in path)
+        is_number = func.json_type(_valid(document), where).in_(("integer", "real"))
+        return case((is_number, func.json_extract(_valid(document), where)), else_=0)
+
+    def json_set(self, document: ColumnElement[Any], key: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        whole = case((func.json_type(_valid(document)) == "object", type_coerce(document, Text)), else_="{}")
+        return func.json_set(whole, f'$."{key}"', func.json(value))
+
+    def json_array_has_all(self, document: Column[Any], name: str) -> ColumnElement[bool]:
+        wanted = func.json_each(bindparam(name, type_=Text())).table_valued("value", name="wanted")
+        held = func.json_each(_array(document)).table_valued("value", name="held")
+        absent = select(wanted.c.value).where(wanted.c.value.not_in(select(held.c.value).correlate(document.table)))
+        return ~absent.correlate(document.table).exists()
+
+    def json_elements(self, table: Table, column: Column[Any]) -> tuple[Any, ColumnElement[Any]]:
+        elements = func.json_each(_array(column)).table_valued("value", name="elements")
+        return table.join(elements, true()), elements.c.value
+
+    def any_of(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        listed = func.json_each(bindparam(name, type_=Text())).table_valued("value", name=f"{name}_values")
+        return column.in_(select(listed.c.value))
+
+    def texts(self, values: Iterable[str]) -> str:
+        return json.dumps(list(values))
+
+    def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        # SQLite's LIKE ignores the case of ASCII letters only (https://www.sqlite.org/lang_expr.html#like).
+        return value.like(bindparam(name, type_=Text()), escape=LIKE_ESCAPE)
+
+    def insert_run(
+        self,
+        runs: Table,
+        sessions: Table,
+        values: Mapping[str, ColumnElement[Any]],
+        update: Mapping[str, Any] | None,
+        where: ColumnElement[bool] | None,
+        returning: Iterable[ColumnElement[Any]],
+    ) -> Executable:
+        """SQLite has one writer at a time, so the statement itself may read the last index and add one."""
+        session_id, counter = values["session_id"], sessions.c.agnodb_run_counter
+        last = select(func.max(runs.c.run_index)).where(runs.c.session_id == session_id).scalar_subquery()
+        following = func.max(func.coalesce(counter, 0), func.coalesce(last + 1, 0))
+        numbered = {**values, "run_index": following}
+        source = select(*(value.label(name) for name, value in numbered.items())).where(
+            sessions.c.session_id == session_id, may_write(sessions, values["user_id"])
+        )
+        statement = insert(runs).from_select(list(numbered), source)
+        return self._on_conflict(statement, ["run_id"], update, where).returning(*returning)
+
+    def claim_one(self, table: Table, due: ColumnElement[bool], order_by: ColumnElement[Any]) -> ColumnElement[Any]:
+        return select(table.c.id).where(due).order_by(order_by, table.c.id).limit(1).scalar_subquery()
+
+    def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:
+        return type_coerce(func.date(epoch, "unixepoch"), Date)
+
+    def greatest(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.max(*values)
+
+    def least(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.min(*values)
+
+    def milliseconds_between(self, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[Any]:
+        # A Julian day as a double is exact to about 0.1 ms: round before the fraction is cut off.
+        days = func.julianday(end) - func.julianday(start)
+        return cast(func.round(days * literal_column("86400000.0")), BigInteger)
+
+
+def _valid(document: ColumnElement[Any]) -> ColumnElement[Any]:
+    """`document`, or NULL where it is no JSON: agno may have written NaN, at which JSON functions fail."""
+    text = type_coerce(document, Text)
+    return case((func.json_valid(text), text))
+
+
+def _array(document: ColumnElement[Any]) -> ColumnElement[Any]:
+    valid = _valid(document)
+    return case((func.json_type(valid) == "array", valid), else_="[]")

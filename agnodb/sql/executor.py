@@ -1,0 +1,44 @@
+"""The port through which repositories reach a database, and what passes through it.
+
+Repositories decide; an executor waits. A `Shape` is a statement that was built once, with every value a named
+bind; `execute` runs it with parameters. Everything that sleeps, locks, connects or retries is the executor's
+business, so a repository is the same code over asyncio and without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Executable
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shape:
+    """One prepared statement. `name` (``sessions.upsert``) is for errors, counts and logs."""
+
+    name: str
+    statement: Executable
+
+
+class Executor(Protocol):
+    """Runs shapes: each on its own, or all of them inside one transaction."""
+
+    async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """The rows of `shape` run with `parameters`; none for a statement that returns none.
+
+        Outside a transaction the statement is its own (autocommit). Raises a subclass of StorageError or
+        ConfigurationError; never a driver's error.
+        """
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Executor]:
+        """One transaction: commits at the end of the block, rolls back when the block raises.
+
+        Inside a transaction it gives the same executor: the outermost block commits.
+        """
+        ...

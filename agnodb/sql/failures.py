@@ -1,0 +1,122 @@
+"""The one door for database errors: a driver's error becomes one of ours, by its code and never by its text.
+
+PostgreSQL gives a SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), SQLite an extended
+result code (https://www.sqlite.org/rescode.html). What the driver said goes into `detail`, for the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import exc
+
+from agnodb.errors import (
+    AgnoDbError,
+    ConfigurationError,
+    DuplicateKeyError,
+    InvalidValueError,
+    NotFoundError,
+    SchemaOutdatedError,
+    StorageError,
+    UnavailableError,
+)
+
+_NO_PARENT = "A record that this one belongs to does not exist."
+_REFUSED = "The database refused the user or the password."
+_NO_DATABASE = "There is no such database on the server."
+_NO_RIGHT = "The database user lacks a right that this needs."
+_NOT_A_DATABASE = "The file is not a SQLite database."
+
+# The longest prefix of a SQLSTATE that is listed decides.
+_SQLSTATES: dict[str, tuple[type[AgnoDbError], str | None]] = {
+    "08": (UnavailableError, None),  # connection exceptions
+    "22": (InvalidValueError, None),  # data exceptions
+    "23": (InvalidValueError, None),  # NOT NULL and CHECK
+    "23503": (NotFoundError, _NO_PARENT),
+    "23505": (DuplicateKeyError, None),
+    "25006": (UnavailableError, None),  # read-only: a replica, or a server that fails over
+    "28": (ConfigurationError, _REFUSED),
+    "3D000": (ConfigurationError, _NO_DATABASE),
+    "40": (UnavailableError, None),  # deadlocks and serialisation failures: the same call may succeed
+    "42501": (ConfigurationError, _NO_RIGHT),
+    "53": (UnavailableError, None),  # insufficient resources
+    "54": (InvalidValueError, None),  # program limits: a key or document that is too large
+    "55P03": (UnavailableError, None),  # lock timeout
+    "57": (UnavailableError, None),  # shutdown, query cancelled
+    "58": (UnavailableError, None),  # disk errors
+}
+
+_MISSING_SCHEMA = ("3F000", "42703", "42P01")  # no such schema, column, table
+
+_SQLITE_CODES: dict[int, tuple[type[AgnoDbError], str | None]] = {
+    5: (UnavailableError, None),  # BUSY
+    6: (UnavailableError, None),  # LOCKED
+    8: (UnavailableError, None),  # READONLY
+    10: (UnavailableError, None),  # IOERR
+    13: (UnavailableError, None),  # FULL
+    14: (UnavailableError, None),  # CANTOPEN
+    18: (InvalidValueError, None),  # TOOBIG
+    19: (InvalidValueError, None),  # CONSTRAINT
+    26: (ConfigurationError, _NOT_A_DATABASE),
+    787: (NotFoundError, _NO_PARENT),
+    1555: (DuplicateKeyError, None),
+    2067: (DuplicateKeyError, None),
+}
+
+SQLITE_ERROR = 1
+"""SQLite's code for a missing table or column, and for anything else it has no code for."""
+
+
+def translate(error: BaseException, upgrade: str = "agnodb upgrade") -> AgnoDbError:
+    """`error` as one of ours; one of ours is returned as it is. Facts: `sqlstate` or `sqlite_code`, if any.
+
+    `upgrade` is the command that mends a missing table.
+    """
+    if isinstance(error, AgnoDbError):
+        return error
+    for cause in _causes(error):
+        sqlstate = getattr(cause, "sqlstate", None)
+        if isinstance(sqlstate, str):
+            return _by_sqlstate(sqlstate, error, upgrade)
+        code = getattr(cause, "sqlite_errorcode", None)
+        if isinstance(code, int):
+            kind, message = _SQLITE_CODES.get(code) or _SQLITE_CODES.get(code & 0xFF, (StorageError, None))
+            return _made(kind, message, error, sqlite_code=code)
+        if isinstance(cause, (OSError, TimeoutError, exc.TimeoutError, exc.DisconnectionError)):
+            return _made(UnavailableError, None, error)
+        if isinstance(cause, (OverflowError, UnicodeError, exc.DataError)):
+            return _made(InvalidValueError, None, error)
+        if isinstance(cause, exc.DBAPIError) and cause.connection_invalidated:
+            return _made(UnavailableError, None, error)
+        if isinstance(cause, exc.InterfaceError):
+            return _made(UnavailableError, None, error)
+    return _made(StorageError, None, error)
+
+
+def _by_sqlstate(sqlstate: str, error: BaseException, upgrade: str) -> AgnoDbError:
+    if sqlstate in _MISSING_SCHEMA:
+        return SchemaOutdatedError(command=upgrade, detail=f"{type(error).__name__}: {error}", sqlstate=sqlstate)
+    for length in (5, 2):
+        found = _SQLSTATES.get(sqlstate[:length])
+        if found:
+            return _made(*found, error, sqlstate=sqlstate)
+    return _made(StorageError, None, error, sqlstate=sqlstate)
+
+
+def _made(
+    kind: type[AgnoDbError], message: str | None, error: BaseException, **facts: Any
+) -> AgnoDbError:
+    return kind(message, detail=f"{type(error).__name__}: {error}", **facts)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        cause = pending.pop(0)
+        if cause is None or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        pending += [getattr(cause, "orig", None), cause.__cause__]

@@ -1,0 +1,22 @@
+"""Who may write a row, as SQL.
+
+A different user's row is never changed. `user_id=None` is agno's "unscoped" and may write any row; a row without
+an owner may be claimed by the first user who writes to it; nobody clears or changes a stored owner.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, func, or_
+
+
+def may_write(stored: FromClause, user_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the writer `user_id` may change a row of `stored`."""
+    owner = stored.c.user_id
+    return or_(owner.is_(None), user_id.is_(None), owner == user_id)
+
+
+def keep_owner(stored: FromClause, user_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The owner after a write: the stored one, else the writer."""
+    return func.coalesce(stored.c.user_id, user_id)

@@ -1,0 +1,16 @@
+"""All repositories of one SQL database, over one executor: the database's own, or a transaction's."""
+
+from __future__ import annotations
+
+from agnodb.sql.executor import Executor
+from agnodb.sql.repository import Statements
+from agnodb.sql.runs import SqlRunRepository
+from agnodb.sql.sessions import SqlSessionRepository
+
+
+class SqlRepositories:
+    """One attribute for each concept. What is done through them is one unit when `executor` is a transaction."""
+
+    def __init__(self, executor: Executor, statements: Statements) -> None:
+        self.sessions = SqlSessionRepository(executor, statements)
+        self.runs = SqlRunRepository(executor, statements)

@@ -1,0 +1,163 @@
+"""What every SQL repository is made of: prepared shapes, equality filters and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sqlalchemy import BigInteger, ColumnElement, Executable, Select, Table, bindparam, delete, func, select
+
+from agnodb.filters import LISTINGS, Page
+from agnodb.models.base import Tables
+from agnodb.records.base import Record
+from agnodb.sql.dialects.base import Dialect
+from agnodb.sql.executor import Executor, Row, Shape
+from agnodb.sql.rows import RowMap
+
+R = TypeVar("R", bound=Record)
+
+
+class Statements:
+    """The prepared shapes of one layout on one dialect; shared by a database's repositories and transactions."""
+
+    def __init__(self, dialect: Dialect, tables: Tables) -> None:
+        self.dialect, self.tables = dialect, tables
+        self._shapes: dict[tuple[Any, ...], Shape] = {}
+        self._rows: dict[type[Record], RowMap[Any]] = {}
+
+    def shape(self, name: str, build: Callable[..., Executable], *variant: Any) -> Shape:
+        """The shape `name`, built by `build(*variant)` when it is first asked for.
+
+        Two threads may build the same shape at once; either is as good as the other.
+        """
+        key = (name, *variant)
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shapes[key] = Shape(name, build(*variant))
+        return shape
+
+    def rows(self, record: type[R], table: Table) -> RowMap[R]:
+        """The row map of `record`."""
+        found = self._rows.get(record)
+        if found is None:
+            found = self._rows[record] = RowMap(record, table, self.dialect)
+        return found
+
+
+class SqlRepository(Generic[R]):
+    """Base of the SQL repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
+
+    concept: ClassVar[str]
+    record: type[R]
+
+    def __init__(self, executor: Executor, statements: Statements) -> None:
+        self._executor, self._statements = executor, statements
+        self.dialect, self.tables = statements.dialect, statements.tables
+        self.table: Table = getattr(statements.tables, self.concept)
+        self.rows: RowMap[R] = statements.rows(self.record, self.table)
+        self.listing = LISTINGS[self.concept]
+        self.key = self.table.c[self.listing.key]
+
+    # -- running shapes ---------------------------------------------------------------------------------------
+
+    async def run(
+        self, name: str, build: Callable[..., Executable], parameters: Mapping[str, Any], *variant: Any
+    ) -> Sequence[Row]:
+        """The rows of the shape `name` (see `Statements.shape`) run with `parameters`."""
+        shape = self._statements.shape(f"{self.concept}.{name}", build, *variant)
+        return await self._executor.execute(shape, parameters)
+
+    async def first(
+        self, name: str, build: Callable[..., Executable], parameters: Mapping[str, Any], *variant: Any
+    ) -> R | None:
+        """The record of the first row, or None."""
+        rows = await self.run(name, build, parameters, *variant)
+        return self.rows.read(rows[0]) if rows else None
+
+    # -- reads ------------------------------------------------------------------------------------------------
+
+    async def find(self, **filters: Any) -> R | None:
+        """The one record whose columns equal `filters`, or None."""
+        return await self.first("find", self._find, self.rows.parameters(filters), *sorted(filters))
+
+    def _find(self, *names: str) -> Executable:
+        return select(*self.rows.selected()).where(*self.equal(names)).limit(1)
+
+    async def page(
+        self,
+        page: Page,
+        filters: Mapping[str, Any],
+        *,
+        conditions: Mapping[str, Callable[[], ColumnElement[bool]]] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> tuple[list[R], int]:
+        """The records of one page and the number of all that match, in one statement.
+
+        `filters` are equalities; `conditions` are further predicates, keyed by what tells their text apart, with
+        their own `parameters`. Only a page beyond the last needs a second statement, for the number.
+        """
+        page, conditions = page.checked(self.listing), conditions or {}
+        names = tuple(sorted(filters))
+        bound = {**self.rows.parameters(filters), **(parameters or {})}
+
+        def where() -> list[ColumnElement[bool]]:
+            return [*self.equal(names), *(condition() for condition in conditions.values())]
+
+        def build(*_: Any) -> Executable:
+            return self._page(where(), page)
+
+        limits = {} if page.limit is None else {"limit": page.limit, "offset": page.offset}
+        variant = (names, tuple(sorted(conditions)), page.sort_by, page.sort_order, page.limit is None)
+        rows = await self.run("page", build, {**bound, **limits}, *variant)
+        if rows:
+            return [self.rows.read(row) for row in rows], rows[0][-1] if page.limit is not None else len(rows)
+        if not page.offset and page.limit != 0:
+            return [], 0
+        counted = await self.run("count", lambda *_: self._count(where()), bound, *variant[:2])
+        return [], int(counted[0][0])
+
+    def _page(self, where: Sequence[ColumnElement[bool]], page: Page) -> Select[Any]:
+        statement = select(*self.rows.selected()).where(*where).order_by(*self.order(page))
+        if page.limit is None:
+            return statement
+        # An uncorrelated subquery is run once, whatever the page.
+        statement = statement.add_columns(self._count(where).scalar_subquery())
+        return statement.limit(bindparam("limit", type_=BigInteger())).offset(
+            bindparam("offset", type_=BigInteger())
+        )
+
+    def _count(self, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
+        return select(func.count()).select_from(self.table).where(*where)
+
+    def order(self, page: Page) -> list[ColumnElement[Any]]:
+        """ORDER BY of a checked page, with the key as the tiebreaker."""
+        column: ColumnElement[Any] = self.table.c[page.sort_by or self.listing.default_sort]
+        if column.name == "updated_at":  # a row that was never changed counts by its creation
+            column = func.coalesce(column, self.table.c.created_at)
+        columns = [column] if column is self.key else [column, self.key]
+        return [c.asc() if page.sort_order == "asc" else c.desc() for c in columns]
+
+    # -- parts of statements ----------------------------------------------------------------------------------
+
+    def equal(self, names: Iterable[str]) -> list[ColumnElement[bool]]:
+        """`column = :column` for each name."""
+        return [self.table.c[name] == bind for name, bind in self.rows.binds(names).items()]
+
+    # -- deletes ----------------------------------------------------------------------------------------------
+
+    async def delete_where(self, **filters: Any) -> int:
+        """Delete the rows whose columns equal `filters`; the number deleted."""
+        rows = await self.run("delete", self._delete, self.rows.parameters(filters), *sorted(filters))
+        return len(rows)
+
+    def _delete(self, *names: str) -> Executable:
+        return delete(self.table).where(*self.equal(names)).returning(self.key)
+
+    async def delete_any(self, keys: Iterable[str], **filters: Any) -> int:
+        """Delete the rows with one of `keys` whose columns also equal `filters`; the number deleted."""
+        parameters = {"keys": self.dialect.texts(keys), **self.rows.parameters(filters)}
+        return len(await self.run("delete_any", self._delete_any, parameters, *sorted(filters)))
+
+    def _delete_any(self, *names: str) -> Executable:
+        chosen = self.dialect.any_of(self.key, "keys")
+        return delete(self.table).where(chosen, *self.equal(names)).returning(self.key)

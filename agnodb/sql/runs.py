@@ -1,0 +1,214 @@
+"""Runs in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Executable, String, bindparam, case, func, literal, or_, select, update
+
+from agnodb import clock, codec
+from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError
+from agnodb.filters import Page, present
+from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord
+from agnodb.sql.ownership import keep_owner, may_write
+from agnodb.sql.repository import SqlRepository
+from agnodb.sql.rows import text_in
+
+_WRITTEN = (
+    "run_id", "session_id", "run_type", "agent_id", "team_id", "workflow_id", "user_id", "parent_run_id", "status",
+    "run_data", "created_at", "updated_at",
+)
+CANCELLED = codec.encode("CANCELLED")
+_RESAVED = ("status", "run_data", "parent_run_id", "updated_at")
+
+
+class SqlRunRepository(SqlRepository[RunRecord]):
+    """See `agnodb.contracts.runs.RunRepository`."""
+
+    concept = "runs"
+    record = RunRecord
+
+    async def get(self, run_id: str) -> RunRecord | None:
+        return await self.find(run_id=run_id)
+
+    async def list(
+        self,
+        page: Page,
+        *,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        status: str | None = None,
+    ) -> tuple[list[RunRecord], int]:
+        return await self.page(page, present(
+            session_id=session_id, user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id,
+            status=status,
+        ))
+
+    # -- the runs of sessions, in order -------------------------------------------------------------------------
+
+    async def of_session(self, session_id: str) -> list[Any]:
+        rows = await self.run("of_session", self._of_session, {"session": text_in(session_id)})
+        return [codec.decode(row[0]) for row in rows]
+
+    def _of_session(self) -> Executable:
+        return select(self._document).where(self._in_session).order_by(*self._order)
+
+    async def history(self, session_id: str, limit: int) -> list[Any]:
+        limit = Page(limit).checked(self.listing).limit or 0
+        rows = await self.run("history", self._history, {"session": text_in(session_id), "last": limit})
+        return [codec.decode(row[0]) for row in reversed(rows)]
+
+    def _history(self) -> Executable:
+        runs = self.table.c
+        told = or_(runs.status.is_(None), runs.status.not_in(HISTORY_SKIP_STATUSES))
+        last = bindparam("last", type_=BigInteger())
+        latest_first = (column.desc() for column in self._order)
+        chosen = select(self._document).where(self._in_session, runs.parent_run_id.is_(None), told)
+        return chosen.order_by(*latest_first).limit(last)
+
+    async def of_sessions(self, session_ids: Iterable[str]) -> dict[str, list[Any]]:
+        runs: dict[str, list[Any]] = {}
+        sessions = self.dialect.texts(text_in(session_id) for session_id in session_ids)
+        for session_id, document in await self.run("of_sessions", self._of_sessions, {"sessions": sessions}):
+            runs.setdefault(codec.decode_text(session_id), []).append(codec.decode(document))
+        return runs
+
+    def _of_sessions(self) -> Executable:
+        session_id = self.table.c.session_id
+        chosen = self.dialect.any_of(session_id, "sessions")
+        return select(session_id, self._document).where(chosen).order_by(*self._order)
+
+    @property
+    def _document(self) -> ColumnElement[Any]:
+        return self.dialect.json_out(self.table.c.run_data)
+
+    @property
+    def _in_session(self) -> ColumnElement[bool]:
+        return self.table.c.session_id == bindparam("session", type_=String())
+
+    @property
+    def _order(self) -> tuple[ColumnElement[Any], ...]:
+        return self.table.c.run_index, self.table.c.created_at, self.key
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def upsert(self, run: RunRecord) -> RunRecord:
+        rows = await self.run("upsert", self._upsert, self._parameters(run))
+        if not rows:
+            raise await self._refusal(run)
+        user_id, run_index, created_at, updated_at = rows[0]
+        owner = None if user_id is None else codec.decode_text(user_id)
+        return replace(run, user_id=owner, run_index=run_index, created_at=created_at, updated_at=updated_at)
+
+    def _upsert(self) -> Executable:
+        stored, values, excluded = self.table.c, self.rows.binds(_WRITTEN), self.dialect.excluded
+        update = {name: excluded(name) for name in _RESAVED}
+        update["user_id"] = keep_owner(self.table, excluded("user_id"))
+        same = (stored.session_id == excluded("session_id")) & may_write(self.table, excluded("user_id"))
+        returning = (stored.user_id, stored.run_index, stored.created_at, stored.updated_at)
+        return self.dialect.insert_run(self.table, self.tables.sessions, values, update, same, returning)
+
+    async def append_if_absent(self, run: RunRecord) -> bool:
+        if await self.run("append_if_absent", self._append, self._parameters(run)):
+            return True
+        if await self.get(run.run_id) is not None:
+            return False
+        raise await self._refusal(run)
+
+    def _append(self) -> Executable:
+        values = self.rows.binds(_WRITTEN)
+        return self.dialect.insert_run(self.table, self.tables.sessions, values, None, None, (self.key,))
+
+    def _parameters(self, run: RunRecord) -> dict[str, Any]:
+        now = clock.now()
+        values = {name: getattr(run, name) for name in _WRITTEN}
+        return self.rows.parameters({**values, "created_at": run.created_at or now, "updated_at": now})
+
+    async def _refusal(self, run: RunRecord) -> NotFoundError | OwnershipError:
+        """Why a run could not be written: asked only after it was refused."""
+        session = {"session": text_in(run.session_id)}
+        if not await self.run("session_exists", self._session_exists, session):
+            return NotFoundError("There is no such session.", session_id=run.session_id, run_id=run.run_id)
+        return OwnershipError(session_id=run.session_id, run_id=run.run_id, user_id=run.user_id)
+
+    def _session_exists(self) -> Executable:
+        sessions = self.tables.sessions
+        return select(sessions.c.session_id).where(sessions.c.session_id == bindparam("session", type_=String()))
+
+    async def patch(
+        self,
+        run_id: str,
+        session_id: str,
+        change: Callable[[RunRecord], dict[str, Any] | None],
+        *,
+        user_id: str | None = None,
+    ) -> bool | None:
+        mine = self.rows.parameters({"run_id": run_id, "session_id": session_id, "user_id": user_id})
+        async with self._executor.transaction() as executor:
+            run = await type(self)(executor, self._statements).first("lock", self._lock, mine)
+            if run is None:
+                return None
+            values = change(run)
+            if values is None:
+                return False
+            given = self.rows.parameters({**values, "run_id": run_id, "updated_at": clock.now()})
+            shape = self._statements.shape("runs.patch", self._patch, *sorted(values))
+            await executor.execute(shape, given)
+            return True
+
+    def _lock(self) -> Executable:
+        bound = self.rows.binds(("run_id", "session_id", "user_id"))
+        mine = (
+            self.key == bound["run_id"],
+            self.table.c.session_id == bound["session_id"],
+            may_write(self.table, bound["user_id"]),
+        )
+        return select(*self.rows.selected()).where(*mine).with_for_update()
+
+    def _patch(self, *names: str) -> Executable:
+        bound = self.rows.binds((*names, "updated_at", "run_id"))
+        run_id = bound.pop("run_id")
+        return update(self.table).where(self.key == run_id).values(bound)
+
+    async def cancel(
+        self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None
+    ) -> bool:
+        if expected_status not in ("PENDING", "RUNNING"):
+            raise InvalidValueError("Only a pending or a running run can be cancelled.", detail=expected_status)
+        mine = {"run_id": run_id, "session_id": session_id, "user_id": user_id, "status": expected_status}
+        given = {**self.rows.parameters({**mine, "updated_at": clock.now()}), "reason": codec.encode(reason), "cancelled": CANCELLED}
+        return bool(await self.run("cancel", self._cancel, given))
+
+    def _cancel(self) -> Executable:
+        stored, bound = self.table.c, self.rows.binds(("run_id", "session_id", "user_id", "status", "updated_at"))
+        content = self.dialect.json_text(stored.run_data, "content")
+        cancelled = self.dialect.json_set(stored.run_data, "status", self.dialect.json_in("cancelled"))
+        explained = self.dialect.json_set(cancelled, "content", self.dialect.json_in("reason"))
+        return (
+            update(self.table)
+            .where(
+                self.key == bound["run_id"],
+                stored.session_id == bound["session_id"],
+                stored.status == bound["status"],
+                may_write(self.table, bound["user_id"]),
+            )
+            .values(
+                status="CANCELLED",
+                run_data=case((func.coalesce(content, literal("")) == literal(""), explained), else_=cancelled),
+                updated_at=bound["updated_at"],
+            )
+            .returning(self.key)
+        )
+
+    # -- deletes ----------------------------------------------------------------------------------------------
+
+    async def delete(self, run_id: str) -> bool:
+        return await self.delete_where(run_id=run_id) > 0
+
+    async def delete_many(self, run_ids: Iterable[str]) -> int:
+        return await self.delete_any(run_ids)

@@ -1,0 +1,169 @@
+"""Sessions in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Executable, String, bindparam, func, or_, select, update
+
+from agnodb import clock, codec
+from agnodb.errors import InvalidValueError, OwnershipError
+from agnodb.filters import Page, present
+from agnodb.records.sessions import SessionRecord, SessionType
+from agnodb.sql.dialects.base import like_pattern
+from agnodb.sql.ownership import keep_owner, may_write
+from agnodb.sql.repository import SqlRepository
+from agnodb.sql.rows import integer_in, text_in
+
+_COMMON = ("session_data", "metadata", "summary")
+_COMPONENT = {kind: (f"{kind}_id", f"{kind}_data") for kind in SessionType}
+_ACTIVE = ("PENDING", "RUNNING", "PAUSED")
+
+
+class SqlSessionRepository(SqlRepository[SessionRecord]):
+    """See `agnodb.contracts.sessions.SessionRepository`."""
+
+    concept = "sessions"
+    record = SessionRecord
+
+    async def get(
+        self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
+    ) -> SessionRecord | None:
+        return await self.find(
+            session_id=session_id, **present(user_id=user_id, session_type=session_type)
+        )
+
+    async def list(
+        self,
+        page: Page,
+        *,
+        session_type: str | None = None,
+        user_id: str | None = None,
+        component_id: str | None = None,
+        name: str | None = None,
+        created_from: int | None = None,
+        created_to: int | None = None,
+    ) -> tuple[list[SessionRecord], int]:
+        filters = present(session_type=session_type, user_id=user_id)
+        conditions: dict[str, Callable[[], ColumnElement[bool]]] = {}
+        parameters: dict[str, Any] = {}
+        if component_id is not None:
+            conditions[f"component of {session_type}"] = lambda: self._component(session_type)
+            parameters["component_id"] = text_in(component_id)
+        if name is not None:
+            conditions["name"] = self._name_match
+            parameters["name"] = like_pattern(text_in(name))
+        if created_from is not None:
+            conditions["from"] = lambda: self.table.c.created_at >= bindparam("from", type_=BigInteger())
+            parameters["from"] = integer_in(created_from)
+        if created_to is not None:
+            conditions["to"] = lambda: self.table.c.created_at <= bindparam("to", type_=BigInteger())
+            parameters["to"] = integer_in(created_to)
+        return await self.page(page, filters, conditions=conditions, parameters=parameters)
+
+    def _component(self, session_type: str | None) -> ColumnElement[bool]:
+        component_id = bindparam("component_id", type_=String())
+        kinds = list(SessionType) if session_type is None else [SessionType(session_type)]
+        return or_(*(self.table.c[_COMPONENT[kind][0]] == component_id for kind in kinds))
+
+    def _name_match(self) -> ColumnElement[bool]:
+        return self.dialect.text_match(self.dialect.json_text(self.table.c.session_data, "session_name"), "name")
+
+    async def upsert(self, session: SessionRecord) -> SessionRecord:
+        stored = await self.first("upsert", self._upsert, self._parameters(session), session.session_type)
+        if stored is None:
+            raise OwnershipError(session_id=session.session_id, user_id=session.user_id)
+        return stored
+
+    def _upsert(self, session_type: str) -> Executable:
+        stored, values = self.table, self._values(session_type)
+        changed = {name: values[name] for name in (*_COMMON, *_COMPONENT[SessionType(session_type)])}
+        update = {
+            **changed,
+            "user_id": keep_owner(stored, values["user_id"]),
+            "updated_at": bindparam("now", type_=BigInteger()),
+            "agnodb_row_version": func.coalesce(stored.c.agnodb_row_version, 0) + 1,
+        }
+        owned = may_write(stored, values["user_id"])
+        statement = self.dialect.upsert(self.table, values, ["session_id"], update, owned)
+        return statement.returning(*self.rows.selected())  # type: ignore[no-any-return]
+
+    async def insert_if_absent(self, session: SessionRecord) -> bool:
+        rows = await self.run("insert_if_absent", self._insert, self._parameters(session), session.session_type)
+        return bool(rows)
+
+    def _insert(self, session_type: str) -> Executable:
+        values = self._values(session_type)
+        statement = self.dialect.upsert(self.table, values, ["session_id"], update=None)
+        return statement.returning(self.key)  # type: ignore[no-any-return]
+
+    def _values(self, session_type: str) -> dict[str, ColumnElement[Any]]:
+        """A session has the id and the data of one component only: the others are not touched."""
+        names = (
+            "session_id", "session_type", "user_id", "created_at",
+            *_COMMON, *_COMPONENT[SessionType(session_type)],
+        )
+        values = self.rows.binds(names)
+        return {**values, "updated_at": values["created_at"], "agnodb_row_version": bindparam("first_version", 1, type_=BigInteger())}
+
+    def _parameters(self, session: SessionRecord) -> dict[str, Any]:
+        try:
+            component = _COMPONENT[SessionType(session.session_type)]
+        except ValueError as error:
+            raise InvalidValueError("A session is of an agent, a team or a workflow.") from error
+        now = clock.now()
+        names = ("session_id", "session_type", "user_id", *_COMMON, *component)
+        values = {name: getattr(session, name) for name in names}
+        created_at = now if session.created_at is None else session.created_at
+        return {**self.rows.parameters({**values, "created_at": created_at}), "now": now}
+
+    async def rename(
+        self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None
+    ) -> SessionRecord | None:
+        filters = present(session_id=session_id, user_id=user_id, session_type=session_type)
+        given = {**self.rows.parameters(filters), "new_name": codec.encode(name), "now": clock.now()}
+        return await self.first("rename", self._rename, given, *sorted(filters))
+
+    def _rename(self, *names: str) -> Executable:
+        data = self.table.c.session_data
+        renamed = self.dialect.json_set(data, "session_name", self.dialect.json_in("new_name"))
+        return self._update({"session_data": renamed}, *self.equal(names)).returning(*self.rows.selected())
+
+    async def set_data(self, session_id: str, data: object, *, user_id: str | None = None) -> bool:
+        given = self.rows.parameters({"session_id": session_id, "session_data": data, "user_id": user_id})
+        return bool(await self.run("set_data", self._set_data, {**given, "now": clock.now()}))
+
+    def _set_data(self) -> Executable:
+        bound = self.rows.binds(("session_id", "session_data", "user_id"))
+        mine = (self.key == bound["session_id"], may_write(self.table, bound["user_id"]))
+        return self._update({"session_data": bound["session_data"]}, *mine).returning(self.key)
+
+    def _update(self, values: dict[str, Any], *where: ColumnElement[bool]) -> Any:
+        version = func.coalesce(self.table.c.agnodb_row_version, 0) + 1
+        values = {**values, "updated_at": bindparam("now", type_=BigInteger()), "agnodb_row_version": version}
+        return update(self.table).where(*where).values(values)
+
+    async def reassign_owner(self, session_id: str, *, previous_user_id: str, user_id: str | None) -> bool:
+        parameters = self.rows.parameters({"session_id": session_id, "user_id": user_id})
+        parameters["previous"] = text_in(previous_user_id)
+        return bool(await self.run("reassign_owner", self._reassign_owner, parameters))
+
+    def _reassign_owner(self) -> Executable:
+        runs, bound = self.tables.runs, self.rows.binds(("session_id", "user_id"))
+        active = select(runs.c.run_id).where(
+            runs.c.session_id == bound["session_id"], runs.c.status.in_(_ACTIVE)
+        )
+        return (
+            update(self.table)
+            .where(self.key == bound["session_id"], self.table.c.user_id == bindparam("previous", type_=String()), ~active.exists())
+            .values(user_id=bound["user_id"])
+            .returning(self.key)
+        )
+
+    async def delete(self, session_id: str, *, user_id: str | None = None) -> bool:
+        # The runs go with their session: the foreign key cascades.
+        return await self.delete_where(session_id=session_id, **present(user_id=user_id)) > 0
+
+    async def delete_many(self, session_ids: Iterable[str], *, user_id: str | None = None) -> int:
+        return await self.delete_any(session_ids, **present(user_id=user_id))

@@ -1,0 +1,1 @@
+"""What proves a backend: real servers, a counting proxy, a pytest plugin. Importing it loads none."""

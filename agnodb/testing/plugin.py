@@ -1,0 +1,115 @@
+"""pytest plugin (`-p agnodb.testing.plugin`): fixtures with real databases, a summary of which backends ran.
+
+Environment:
+    AGNODB_TEST_POSTGRES_URL   use this server instead of the wheel's, as a user who may create databases
+    AGNODB_TEST_ALLOW_MISSING  backends (comma-separated) that may be missing: their tests are skipped then
+"""
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agnodb.testing.servers import PostgresAccess, PostgresServer
+
+URL_VARIABLE = "AGNODB_TEST_POSTGRES_URL"
+ALLOW_MISSING_VARIABLE = "AGNODB_TEST_ALLOW_MISSING"
+
+BACKEND_OF_FIXTURE = {"postgres_server": "postgresql", "postgres_url": "postgresql", "sqlite_url": "sqlite"}
+
+
+@dataclass
+class Backend:
+    """One line of the summary."""
+
+    server: str = ""
+    """Version and place, once it runs."""
+    missing: str = ""
+    """Why it cannot run."""
+    tests: int = 0
+
+    @property
+    def asked_for(self) -> bool:
+        return bool(self.server or self.missing)
+
+    def __str__(self) -> str:
+        if self.missing:
+            return f"not run: {self.missing}"
+        return f"{self.server}  {self.tests} {'test' if self.tests == 1 else 'tests'}"
+
+
+BACKENDS = pytest.StashKey[dict[str, Backend]]()
+USED = pytest.StashKey[set[str]]()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> Iterator[PostgresAccess]:
+    """A PostgreSQL server for the whole run. To kill one, start a PostgresServer of your own."""
+    backend = pytestconfig.stash[BACKENDS]["postgresql"]
+    url = os.environ.get(URL_VARIABLE)
+    with ExitStack() as stack:
+        try:
+            server = PostgresAccess(url) if url else stack.enter_context(PostgresServer.start())
+            version = server.version()
+        except Exception as error:  # whatever the cause, the tests fail (or are skipped) with it
+            backend.missing = str(error).partition("\n")[0]
+            problem = f"PostgreSQL cannot run: {error}"
+        else:
+            origin = URL_VARIABLE if url else "from the wheel"
+            backend.server = f"{version} ({origin}, {server.host}:{server.port})"
+            problem = ""
+        if problem:
+            if "postgresql" in os.environ.get(ALLOW_MISSING_VARIABLE, "").split(","):
+                pytest.skip(problem)
+            pytest.fail(problem, pytrace=False)
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresAccess) -> Iterator[str]:
+    """URL of a fresh, empty PostgreSQL database, dropped after the test."""
+    name = f"agnodb_test_{uuid.uuid4().hex[:12]}"
+    yield postgres_server.create_database(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def sqlite_url(pytestconfig: pytest.Config, tmp_path: Path) -> str:
+    """URL of an SQLite file that does not exist yet."""
+    pytestconfig.stash[BACKENDS]["sqlite"].server = sqlite3.sqlite_version
+    return f"sqlite:///{(tmp_path / 'agnodb.sqlite').as_posix()}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[BACKENDS] = {name: Backend() for name in dict.fromkeys(BACKEND_OF_FIXTURE.values())}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    # Fixtures that a test asks for by getfixturevalue() are not among its fixturenames.
+    if request.scope == "function":
+        used = request.node.stash.setdefault(USED, set())
+        used.update(name for name in (fixturedef.argname, *fixturedef.argnames) if name in BACKEND_OF_FIXTURE)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    if call.when != "call" or (call.excinfo and call.excinfo.errisinstance(pytest.skip.Exception)):
+        return
+    fixtures = item.stash.get(USED, set()).union(getattr(item, "fixturenames", ()))
+    for name in {BACKEND_OF_FIXTURE[fixture] for fixture in fixtures if fixture in BACKEND_OF_FIXTURE}:
+        item.config.stash[BACKENDS][name].tests += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    lines = [f"{name} {backend}" for name, backend in config.stash[BACKENDS].items() if backend.asked_for]
+    if lines:
+        terminalreporter.section("backends")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -1,0 +1,556 @@
+"""The codec: everything comes back equal, plain JSON stays plain, and no value or text breaks a row."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import sys
+from collections import Counter, OrderedDict, UserDict, deque, namedtuple
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Any
+from unittest.mock import MagicMock
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agnodb.codec import (
+    MAX_DEPTH,
+    MAX_KEY_BYTES,
+    TAG,
+    TEXT_MARKER,
+    check_key,
+    decode,
+    decode_text,
+    encode,
+    encode_text,
+)
+from agnodb.errors import InvalidValueError
+
+thorough = settings(deadline=None, max_examples=200)
+
+# --- what is generated ---
+
+any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=12)
+tricky_text = st.sampled_from(
+    [TAG, f'"{TAG}"', TEXT_MARKER, "\0", "\\u0000", "\\", "\\\\u0000", "\ud83d\ude00", "\ud83d\\ude00", "😀"]
+)
+texts = any_text | tricky_text | st.lists(any_text | tricky_text, max_size=3).map("".join)
+offsets = st.none() | st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
+folds = st.sampled_from([0, 1])
+ints = (
+    st.integers() | st.integers(60, 20_000).map(lambda bits: 2**bits + 1) | st.sampled_from([2**63, -(2**63)])
+)
+hashables = st.recursive(
+    st.none()
+    | st.booleans()
+    | ints
+    | st.floats()
+    | texts
+    | st.decimals().filter(lambda number: not number.is_snan())
+    | st.builds(lambda moment, fold: moment.replace(fold=fold), st.datetimes(timezones=offsets), folds)
+    | st.dates()
+    | st.builds(lambda moment, fold: moment.replace(fold=fold), st.times(timezones=offsets), folds)
+    | st.timedeltas()
+    | st.uuids()
+    | st.binary(max_size=12),
+    lambda inner: st.frozensets(inner, max_size=3) | st.tuples(inner) | st.tuples(inner, inner),
+    max_leaves=5,
+)
+keys = texts | hashables
+tag_like = st.builds(
+    lambda kind, payload: {TAG: [kind, payload]},
+    st.sampled_from(["uuid", "str", "set", "map", "int", "nothing"]),
+    texts,
+)
+# A tuple comes back as one only where it must be hashable.
+values = st.recursive(
+    hashables.filter(lambda value: not isinstance(value, tuple)) | st.just(Decimal("sNaN7")) | tag_like,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(texts, inner, max_size=4)
+        | st.dictionaries(keys, inner, max_size=4)
+        | st.sets(hashables, max_size=3)
+    ),
+    max_leaves=20,
+)
+plain_text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+plain_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | plain_text,
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(plain_text.filter(lambda key: key != TAG), inner, max_size=5)
+    ),
+    max_leaves=30,
+)
+
+
+# --- how results are compared ---
+
+
+def canonical(value: Any) -> Any:
+    """A form in which equal means the same value of the same type; NaN and sNaN included."""
+    match value:
+        case dict():
+            items = [(canonical(key), canonical(item)) for key, item in value.items()]
+            return ("dict", sorted(items, key=repr))
+        case set() | frozenset():
+            return (type(value).__name__, sorted(map(canonical, value), key=repr))
+        case list() | tuple():
+            return (type(value).__name__, [canonical(item) for item in value])
+        case datetime() | time():
+            return (type(value).__name__, value.isoformat(), value.fold)
+        case int() if type(value) is int:
+            return ("int", hex(value))
+        case _:
+            return (type(value).__name__, repr(value))
+
+
+def strings(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for item in node:
+            yield from strings(item)
+    elif isinstance(node, dict):
+        for key, item in node.items():
+            yield key
+            yield from strings(item)
+
+
+def reject(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+# --- lossless ---
+
+
+@thorough
+@given(values)
+def test_everything_comes_back_equal(value: Any) -> None:
+    text = encode(value)
+    assert canonical(decode(text)) == canonical(value)
+    assert encode(decode(text)) == encode(value)
+
+
+@thorough
+@given(values)
+def test_every_json_column_holds_the_text(value: Any) -> None:
+    text = encode(value)
+    text.encode()
+    tree = json.loads(text, parse_constant=reject)
+    assert not any(re.search(r"[\x00\ud800-\udfff]", string) for string in strings(tree))
+    # A database may reformat what it stores, and JSONB sorts keys.
+    for ensure_ascii in (True, False):
+        rewritten = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=ensure_ascii)
+        assert canonical(decode(rewritten)) == canonical(value)
+
+
+@thorough
+@given(plain_values.filter(lambda value: type(value) not in (int, float)))
+def test_plain_json_stays_plain(value: Any) -> None:
+    text = encode(value)
+    assert json.loads(text) == value
+    assert canonical(decode(text)) == canonical(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (7, "7"),
+        (-(2**63), "-9223372036854775808"),
+        ("é", '"é"'),
+        ({"a": [1, 2.5, None]}, '{"a":[1,2.5,null]}'),
+        ({"n": 2**70}, '{"n":1180591620717411303424}'),
+        # A number that is the whole document would be changed by SQLite's NUMERIC affinity.
+        (2**63, '{"$agnodb":["int","0x8000000000000000"]}'),
+        (0.068003732943662, '{"$agnodb":["float","0.068003732943662"]}'),
+        (math.nan, '{"$agnodb":["float","nan"]}'),
+        ([-math.inf], '[{"$agnodb":["float","-inf"]}]'),
+        (Decimal("1.10"), '{"$agnodb":["decimal","1.10"]}'),
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), '{"$agnodb":["datetime","2026-01-02T03:04:05+00:00"]}'),
+        (time(3, 4, fold=1), '{"$agnodb":["time","03:04:00[fold=1]"]}'),
+        (date(2026, 1, 2), '{"$agnodb":["date","2026-01-02"]}'),
+        (timedelta(days=-1, microseconds=5), '{"$agnodb":["timedelta",[-1,0,5]]}'),
+        (UUID(int=1), '{"$agnodb":["uuid","00000000-0000-0000-0000-000000000001"]}'),
+        (b"\0\xff", '{"$agnodb":["bytes","AP8="]}'),
+        ({"b", "a"}, '{"$agnodb":["set",["a","b"]]}'),
+        (frozenset({1, "1"}), '{"$agnodb":["frozenset",["1",1]]}'),
+        ("a\0\\", r'{"$agnodb":["str","a\\u0000\\u005c"]}'),
+        ({"\ud800": 1}, r'{"$agnodb":["map",[[{"$agnodb":["str","\\ud800"]},1]]]}'),
+        ({1: "a"}, '{"$agnodb":["map",[[1,"a"]]]}'),
+        ({TAG: ["uuid", "x"]}, '{"$agnodb":["map",[["$agnodb",["uuid","x"]]]]}'),
+        ({TAG: 1, "a": 2}, '{"$agnodb":["map",[["$agnodb",1],["a",2]]]}'),
+    ],
+)
+def test_the_stored_form(value: Any, text: str) -> None:
+    assert encode(value) == text
+    assert canonical(decode(text)) == canonical(value)
+
+
+@thorough
+@given(plain_values | values)
+def test_a_tag_in_the_users_data_is_only_data(value: Any) -> None:
+    """Whatever has been stored once may be somebody's data: the tree of a document is a document too."""
+    tree = json.loads(encode(value))
+    assert canonical(decode(encode(tree))) == canonical(tree)
+
+
+# --- declared normalisations ---
+
+Point = namedtuple("Point", "x y")
+
+
+class Colour(Enum):
+    RED = "red"
+    DATA = (1, b"x")
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+class Mode(StrEnum):
+    FAST = "fast"
+
+
+class Named(str):
+    def __str__(self) -> str:
+        return "not the text"
+
+
+class Day(date):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "back"),
+    [
+        ((1, (2, 3)), [1, [2, 3]]),
+        (Point(1, 2), [1, 2]),
+        (deque([1]), [1]),
+        (OrderedDict(a=1), {"a": 1}),
+        (Counter("aa"), {"a": 2}),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+        (UserDict({"a": 1}), {"a": 1}),
+        (bytearray(b"x"), b"x"),
+        (memoryview(b"abcd")[::2], b"ac"),
+        (Colour.RED, "red"),
+        (Colour.DATA, [1, b"x"]),
+        ({Level.HIGH: Mode.FAST}, {3: "fast"}),
+        ({Mode.FAST: Level.HIGH}, {"fast": 3}),
+        ({Colour.DATA: 1}, {(1, b"x"): 1}),
+        ({Point(1, (2, 3))}, {(1, (2, 3))}),
+        (Named("text"), "text"),
+        ({Named("key"): True}, {"key": True}),
+        (Day(2026, 1, 2), date(2026, 1, 2)),
+        (
+            datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")),
+            datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=timezone(timedelta(hours=1))),
+        ),
+    ],
+)
+def test_normalised(value: Any, back: Any) -> None:
+    assert canonical(decode(encode(value))) == canonical(back)
+
+
+# --- one-way forms ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    id: UUID
+    parent: Any = None
+
+
+class WithDict:
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+    def to_dict(self) -> Any:
+        return self.content
+
+
+class Array:
+    def tolist(self) -> list[float]:
+        return [0.5, math.nan]
+
+
+class Hostile:
+    """Whatever is asked of it raises."""
+
+    def _fail(self, *_: Any) -> Any:
+        raise RuntimeError("no")
+
+    __class__ = property(_fail)  # type: ignore[assignment]
+    __str__ = __repr__ = __getattr__ = __eq__ = to_dict = model_dump = tolist = _fail
+    __hash__ = object.__hash__
+
+
+class HostileDict(dict[str, int]):
+    def keys(self) -> Any:
+        raise RuntimeError("no")
+
+    __iter__ = __str__ = keys  # type: ignore[assignment]
+
+
+class Endless:
+    def to_dict(self) -> Any:
+        return self.to_dict()
+
+    def __str__(self) -> str:
+        return "endless"
+
+
+class BrokenZone(tzinfo):
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        raise RuntimeError("no")
+
+    def __repr__(self) -> str:
+        return "broken"
+
+
+broken_moment = datetime(2026, 1, 2, tzinfo=BrokenZone())
+one_way_cases: list[tuple[Any, Any]] = [
+    (Run(UUID(int=1), Run(UUID(int=2))), {"id": UUID(int=1), "parent": {"id": UUID(int=2), "parent": None}}),
+    (WithDict({"a": {1}}), {"a": {1}}),
+    (WithDict(OrderedDict({TAG: 1})), {TAG: 1}),
+    (Array(), [0.5, math.nan]),
+    (PurePosixPath("a/b"), "a/b"),
+    (ValueError("went wrong"), "went wrong"),
+    (1 + 2j, "(1+2j)"),
+    (Endless(), "endless"),
+    ({Run(UUID(int=1)): 1}, {str(Run(UUID(int=1))): 1}),
+    ({Run(UUID(int=1))}, [{"id": UUID(int=1), "parent": None}]),
+    (WithDict, str(WithDict)),
+    (Run, str(Run)),
+    (WithDict("a\0"), "a\0"),
+    (broken_moment, repr(broken_moment)),
+]
+
+
+@pytest.mark.parametrize(("value", "form"), one_way_cases)
+def test_one_way(value: Any, form: Any) -> None:
+    text = encode({"value": value})
+    assert canonical(decode(text)) == canonical({"value": form})
+    assert encode(decode(text)) == text
+
+
+def test_the_last_resort() -> None:
+    name = f"<{__name__}.Hostile>"
+    assert decode(encode([Hostile(), {Hostile(): {Hostile()}}])) == [name, {name: {name}}]
+
+
+def test_no_object_fails_the_row() -> None:
+    released = memoryview(b"x")
+    released.release()
+    strange = [MagicMock(), HostileDict(a=1), released, object(), len, iter([]), NotImplemented, ..., sys]
+    for value in strange:
+        assert encode(decode(encode(value))) == encode(decode(encode(value)))
+    assert isinstance(decode(encode(MagicMock())), str)
+
+
+def test_pydantic() -> None:
+    pydantic = pytest.importorskip("pydantic")
+    model = pydantic.create_model(
+        "Model", id=(UUID, ...), secret=(pydantic.SecretStr, ...), inner=(Any, None)
+    )
+    value = model(id=UUID(int=1), secret="hunter2", inner=model(id=UUID(int=2), secret="hunter3"))
+    inner = {"id": UUID(int=2), "secret": "**********", "inner": None}
+    assert decode(encode([value])) == [{"id": UUID(int=1), "secret": "**********", "inner": inner}]
+
+
+# --- cycles and depth ---
+
+
+def nested(depth: int, leaf: Any, wrap: Any) -> Any:
+    for _ in range(depth):
+        leaf = wrap(leaf)
+    return leaf
+
+
+def test_cycles() -> None:
+    looped_list: list[Any] = []
+    looped_list.append(looped_list)
+    looped_dict: dict[Any, Any] = {"a": list(range(1000))}
+    looped_dict["self"] = [looped_dict, looped_dict]
+    looped_object = WithDict(None)
+    looped_object.content = {"me": looped_object}
+    looped_run = Run(UUID(int=1), [])
+    looped_run.parent.append(looped_run)
+    for value in (looped_list, looped_dict, looped_object, looped_run, {1: looped_dict}):
+        with pytest.raises(InvalidValueError):
+            encode(value)
+
+
+def test_the_same_object_twice_is_no_cycle() -> None:
+    shared = {"at": UUID(int=1)}
+    assert decode(encode([shared, shared, {"again": shared}])) == [shared, shared, {"again": shared}]
+
+
+@pytest.mark.parametrize("leaf", [1, 2**80, math.nan, "\0", {1: 2}, UUID(int=1)])
+@pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}])
+def test_depth(leaf: Any, wrap: Any) -> None:
+    value = nested(500, leaf, wrap)
+    back = decode(encode(value))
+    for _ in range(500):
+        (back,) = back.values() if isinstance(back, dict) else back
+    assert canonical(back) == canonical(leaf)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda inner: [inner], lambda inner: {1: inner}, lambda inner: frozenset([inner])]
+)
+def test_too_deep(wrap: Any) -> None:
+    with pytest.raises(InvalidValueError):
+        encode(nested(MAX_DEPTH + 1, None, wrap))
+    with pytest.raises(InvalidValueError):
+        encode(nested(100_000, None, lambda inner: [inner]))
+
+
+def test_what_is_written_can_be_read() -> None:
+    assert decode(encode(nested(MAX_DEPTH, None, lambda inner: [inner])))
+    assert decode(encode(nested(MAX_DEPTH // 4 - 1, 2**80, lambda inner: {1: inner})))
+    assert decode(encode(nested(MAX_DEPTH // 3 - 1, 2**80, lambda inner: frozenset([inner]))))
+
+
+# --- huge ints ---
+
+
+@pytest.mark.parametrize("digits", [600, 700, 4299, 4300, 5000, 100_000])
+@pytest.mark.parametrize("limit", [640, 4300, 0])
+def test_huge_ints(digits: int, limit: int) -> None:
+    number = 10**digits
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(limit)
+    try:
+        for value in (number, -number, [number], {"n": -number}, {number: {number}}):
+            assert decode(encode(value)) == value
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+# --- text of others ---
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("18446744073709551616", 2**64),
+        ("-9999999999999999999", -9999999999999999999),
+        ('{"a": [1,\n12345678901234567890123]}', {"a": [1, 12345678901234567890123]}),
+        ('{"a": "\\ud800", "n": NaN, "i": -Infinity}', {"a": "\ud800", "n": math.nan, "i": -math.inf}),
+        ('"\ud800"', "\ud800"),
+        ('{"a": "\\u0000"}', {"a": "\0"}),
+        (f'{{"n": -{"9" * 5000}}}', {"n": 1 - 10**5000}),
+        ("[0.0012345678901234567]", [0.0012345678901234567]),
+        ('{"$agnodb": 1}', {TAG: 1}),
+        ('{"$agnodb": ["future", 1]}', {TAG: ["future", 1]}),
+        ('{"$agnodb": ["uuid", "x"]}', {TAG: ["uuid", "x"]}),
+        ('{"$agnodb": ["uuid", 5]}', {TAG: ["uuid", 5]}),
+        ('{"$agnodb": ["uuid"]}', {TAG: ["uuid"]}),
+        ('{"$agnodb": [["uuid"], 1]}', {TAG: [["uuid"], 1]}),
+        ('{"$agnodb": ["decimal", "x"]}', {TAG: ["decimal", "x"]}),
+        ('{"$agnodb": ["int", "xyz"]}', {TAG: ["int", "xyz"]}),
+        ('{"$agnodb": ["datetime", "yesterday"]}', {TAG: ["datetime", "yesterday"]}),
+        ('{"$agnodb": ["timedelta", [1e300, 0, 0]]}', {TAG: ["timedelta", [1e300, 0, 0]]}),
+        ('{"$agnodb": ["bytes", "*"]}', {TAG: ["bytes", "*"]}),
+        ('{"$agnodb": ["set", [{}]]}', {TAG: ["set", [{}]]}),
+        ('{"$agnodb": ["set", "ab"]}', {TAG: ["set", "ab"]}),
+        ('{"$agnodb": ["map", ["ab"]]}', {TAG: ["map", ["ab"]]}),
+        ('{"$agnodb": ["map", [[[], 1, 2]]]}', {TAG: ["map", [[[], 1, 2]]]}),
+        ('{"$agnodb": ["map", [[{}, 1]]]}', {TAG: ["map", [[{}, 1]]]}),
+        ('{"$agnodb": ["uuid", "x"], "a": {"$agnodb": ["int", "0x1"]}}', {TAG: ["uuid", "x"], "a": 1}),
+    ],
+)
+def test_foreign_text(text: str, value: Any) -> None:
+    assert canonical(decode(text)) == canonical(value)
+    assert canonical(decode(encode(value))) == canonical(value)
+
+
+@thorough
+@given(values)
+def test_what_agno_writes(value: Any) -> None:
+    """agno stores `json.dumps`, in SQLite with NaN and in ASCII."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        return
+    if TAG not in text:
+        assert canonical(decode(text)) == canonical(json.loads(text))
+
+
+@thorough
+@given(texts | st.binary().map(lambda data: data.decode("latin-1")))
+def test_no_text_fails_with_another_error(text: str) -> None:
+    try:
+        expected = json.loads(text)
+    except ValueError:
+        with pytest.raises(InvalidValueError):
+            decode(text)
+    else:
+        assert canonical(decode(text)) == canonical(expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "{", "{'a': 1}", "nul", "[1,]", "\ufeff{}", "[" * 100_000, "\ud800"]
+)
+def test_not_json(text: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        decode(text)
+    assert not text.strip() or text not in str(caught.value)
+
+
+def test_numbers_of_sqlite() -> None:
+    assert decode(5) == 5
+    assert decode(0.5) == 0.5
+
+
+# --- text columns and keys ---
+
+
+@thorough
+@given(texts)
+def test_text_columns(text: str) -> None:
+    stored = encode_text(text)
+    stored.encode()
+    assert "\0" not in stored
+    assert decode_text(stored) == text
+    assert decode_text(encode_text(stored)) == stored
+
+
+@pytest.mark.parametrize("text", ["", "hello", "a\\u0000", "$agnodb", 'é "x" 😀', f"x{TEXT_MARKER}"])
+def test_ordinary_text_is_untouched(text: str) -> None:
+    assert encode_text(text) == text
+    assert decode_text(text) == text
+
+
+@pytest.mark.parametrize("text", [f"{TEXT_MARKER}hello", f"{TEXT_MARKER}a\\u0041", f"{TEXT_MARKER}\\"])
+def test_text_of_others_that_looks_escaped(text: str) -> None:
+    assert decode_text(text) == text
+    assert decode_text(encode_text(text)) == text
+
+
+def test_keys() -> None:
+    assert check_key("session_id", "s-1") == "s-1"
+    assert check_key("session_id", "é" * (MAX_KEY_BYTES // 2)) == "é" * (MAX_KEY_BYTES // 2)
+    assert type(check_key("session_id", Mode.FAST)) is str
+    assert check_key("session_id", Named("text")) == "text"
+
+
+@pytest.mark.parametrize("value", [None, 5, b"x", "a\0", "\ud800", "x" * (MAX_KEY_BYTES + 1), "é" * 1001])
+def test_bad_keys(value: Any) -> None:
+    with pytest.raises(InvalidValueError, match="session_id") as caught:
+        check_key("session_id", value)
+    assert str(value) not in str(caught.value)
