@@ -19,7 +19,7 @@ tagged, as a dict with a single key: `{"$agnodb": [kind, payload]}`.
 Declared normalisations: tuple, namedtuple and deque become list (inside keys and sets: tuple); any Mapping
 becomes dict; subclasses of the types above become those types; a named time zone becomes its offset at that
 moment (a bare `time` in one loses it). PostgreSQL's JSONB does three things of its own: -0.0 becomes 0.0, an
-integral float from 1e16 on becomes an int, and the keys of an object are reordered.
+integral float from 1e16 on becomes an int (its float() is the original), and an object's keys are reordered.
 
 Anything else has a one-way form and never fails the row. It is the first of these that works: the value of an
 Enum, `model_dump()`, `to_dict()`, the fields of a dataclass, `tolist()` (numpy), `dict()` of a Mapping,

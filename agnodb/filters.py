@@ -98,6 +98,7 @@ LISTINGS: Mapping[str, Listing] = {
         default_sort="updated_at",
         default_order="desc",
     ),
+    "schema_versions": Listing(key="table_name", sorts=("table_name",), default_sort="table_name"),
 }
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from agnodb.agno.eval_runs import EvalRunObjects
+from agnodb.agno.knowledge import KnowledgeObjects
+from agnodb.agno.memories import MemoryObjects
 from agnodb.agno.runs import RunObjects
 from agnodb.agno.sessions import SessionObjects
 
 
-class AgnoObjects(SessionObjects, RunObjects):
+class AgnoObjects(SessionObjects, RunObjects, MemoryObjects, KnowledgeObjects, EvalRunObjects):
     """See `agnodb.contracts.objects.Objects`."""

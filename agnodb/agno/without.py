@@ -7,6 +7,9 @@ from typing import Any, TypeVar
 
 from agnodb.errors import InvalidValueError
 from agnodb.records.base import Record
+from agnodb.records.eval_runs import EvalRunRecord
+from agnodb.records.knowledge import KnowledgeRecord
+from agnodb.records.memories import MemoryRecord
 from agnodb.records.runs import RunRecord
 from agnodb.records.sessions import SessionRecord
 
@@ -50,3 +53,21 @@ class RecordObjects:
 
     def run_outcome(self, name: str) -> str:
         return name
+
+    def memory_record(self, memory: Any) -> MemoryRecord:
+        return record_of(MemoryRecord, memory)
+
+    def memory(self, record: MemoryRecord) -> MemoryRecord:
+        return record
+
+    def knowledge_record(self, content: Any) -> KnowledgeRecord:
+        return record_of(KnowledgeRecord, content)
+
+    def knowledge(self, record: KnowledgeRecord) -> KnowledgeRecord:
+        return record
+
+    def eval_run_record(self, eval_run: Any) -> EvalRunRecord:
+        return record_of(EvalRunRecord, eval_run)
+
+    def eval_run(self, record: EvalRunRecord) -> EvalRunRecord:
+        return record

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from agnodb.records.eval_runs import EvalRunRecord
+from agnodb.records.knowledge import KnowledgeRecord
+from agnodb.records.memories import MemoryRecord
 from agnodb.records.runs import RunRecord
 from agnodb.records.sessions import SessionRecord
 
@@ -41,4 +44,28 @@ class Objects(Protocol):
 
     def run_outcome(self, name: str) -> Any:
         """How a status change of a run ended: 'updated', 'missing', 'stale_attempt' or 'terminal_refused'."""
+        ...
+
+    def memory_record(self, memory: Any) -> MemoryRecord:
+        """The row of a memory; a memory without an id gets one."""
+        ...
+
+    def memory(self, record: MemoryRecord) -> Any:
+        """A memory."""
+        ...
+
+    def knowledge_record(self, content: Any) -> KnowledgeRecord:
+        """The row of a knowledge content."""
+        ...
+
+    def knowledge(self, record: KnowledgeRecord) -> Any:
+        """A knowledge content."""
+        ...
+
+    def eval_run_record(self, eval_run: Any) -> EvalRunRecord:
+        """The row of an evaluation run."""
+        ...
+
+    def eval_run(self, record: EvalRunRecord) -> Any:
+        """An evaluation run."""
         ...

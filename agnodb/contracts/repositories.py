@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from agnodb.contracts.eval_runs import EvalRunRepository
+from agnodb.contracts.knowledge import KnowledgeRepository
+from agnodb.contracts.memories import MemoryRepository
 from agnodb.contracts.runs import RunRepository
+from agnodb.contracts.schema_versions import SchemaVersionRepository
 from agnodb.contracts.sessions import SessionRepository
 
 
@@ -15,3 +19,11 @@ class Repositories(Protocol):
     def sessions(self) -> SessionRepository: ...
     @property
     def runs(self) -> RunRepository: ...
+    @property
+    def memories(self) -> MemoryRepository: ...
+    @property
+    def knowledge(self) -> KnowledgeRepository: ...
+    @property
+    def eval_runs(self) -> EvalRunRepository: ...
+    @property
+    def schema_versions(self) -> SchemaVersionRepository: ...

@@ -65,6 +65,8 @@ class SqlDatabase(AllMethods, AsyncBaseDb):
         repositories = SqlRepositories(self._executor, self._statements)
         self.repositories = repositories
         self.sessions, self.runs = repositories.sessions, repositories.runs
+        self.memories, self.knowledge = repositories.memories, repositories.knowledge
+        self.eval_runs, self.schema_versions = repositories.eval_runs, repositories.schema_versions
 
     def _name_tables(self, layout: Layout) -> None:
         """The attributes under which agno looks for the names of the tables."""

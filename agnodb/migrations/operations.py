@@ -270,6 +270,7 @@ class SchemaOperations:
 
     @property
     def catalog(self) -> Catalog:
+        """What the schema has by now; offline, what this run has made."""
         if self._known is None:
             connection = self._context.connection
             offline = self.offline or connection is None

@@ -1,19 +1,100 @@
-"""The walk from one revision to another: each revision's operations and the move of our version row, together."""
+"""The walk from one revision to another: each revision's operations and the move of our version row, together.
+
+Alembic plans the walk and holds the transactions; its own version table is never touched.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
+from typing import Any
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, inspect
+from sqlalchemy.schema import CreateTable
 
 from agnodb.config import Layout
 from agnodb.errors import ConfigurationError
+from agnodb.migrations.catalog import read_catalog
 from agnodb.migrations.head import REVISIONS
 from agnodb.migrations.operations import SchemaOperations
-from agnodb.migrations.version_table import NAME, select_revision, tables_of_others
-
-log = logging.getLogger(__name__)
+from agnodb.migrations.version_table import (
+    NAME,
+    delete_revision,
+    select_revision,
+    tables_of_others,
+    upsert_revision,
+    version_table,
+)
 
 Progress = Callable[[str], None]
+
+OPTIONS: dict[str, Any] = {"transactional_ddl": True, "transaction_per_migration": True}
+"""Options of a MigrationContext that `walk` relies on. SQLite's DDL is transactional too when BEGIN is explicit."""
+
+
+def walk(context: MigrationContext, layout: Layout, progress: Progress | None = None) -> None:
+    """Take the steps that `context.opts["fn"]` plans from the present revision of `layout`.
+
+    One revision and its version row are one transaction, except that CREATE INDEX CONCURRENTLY commits before it
+    (PostgreSQL); when the connection is in a transaction already, everything belongs to that one. With --sql the
+    statements are written down instead.
+    """
+    heads = _heads(context, layout)
+    schema = SchemaOperations(
+        context, layout, from_base=not heads, in_use=_tables_of_others(context, layout), progress=progress
+    )
+    for step in context.opts["fn"](heads, context):
+        with context.begin_transaction(_per_migration=True):
+            if context.as_sql:
+                context.impl.static_output(f"-- Running {step.short_log}")
+            elif progress:
+                progress(f"running {step}")
+            schema.begin_revision()
+            step.migration_fn(schema=schema)
+            _move(context, layout, schema, step.to_revisions[0] if step.to_revisions else None)
+
+
+def read_revision(connection: Connection, layout: Layout) -> str | None:
+    """The revision of `layout`, or None without a row or a version table. Fails no transaction."""
+    if not inspect(connection).has_table(NAME, schema=layout.schema):
+        return None
+    return connection.scalar(select_revision(layout))
+
+
+def has_any_table(connection: Connection, layout: Layout) -> bool:
+    """Whether one of the layout's tables exists."""
+    existing = read_catalog(connection, layout.schema).columns
+    return any(name in existing for name in layout.names.as_dict().values())
+
+
+def _heads(context: MigrationContext, layout: Layout) -> tuple[str, ...]:
+    if context.as_sql or context.connection is None:
+        return context.get_current_heads()
+    revision = read_revision(context.connection, layout)
+    if revision is not None and context.purge:
+        with context.begin_transaction(_per_migration=True):
+            context.connection.execute(delete_revision(layout))
+        return ()
+    if revision is not None and revision not in REVISIONS and not context.opts.get("dont_mutate"):
+        raise ConfigurationError(
+            f"The database is at revision {revision}, which this agnodb does not know: use the agnodb that made it."
+        )
+    return (revision,) if revision else ()
+
+
+def _tables_of_others(context: MigrationContext, layout: Layout) -> frozenset[str]:
+    connection = context.connection
+    if context.as_sql or connection is None or not inspect(connection).has_table(NAME, schema=layout.schema):
+        return frozenset()
+    return tables_of_others(connection, layout)
+
+
+def _move(context: MigrationContext, layout: Layout, schema: SchemaOperations, revision: str | None) -> None:
+    if revision is None:
+        context.impl._exec(delete_revision(layout))
+        return
+    if NAME not in schema.catalog.columns:
+        schema.create_schema()
+        context.impl._exec(CreateTable(version_table(layout.schema), if_not_exists=schema.offline))
+        schema.catalog.columns[NAME] = set()
+    context.impl._exec(upsert_revision(layout, revision, context.dialect.name))

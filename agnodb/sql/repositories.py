@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from agnodb.sql.eval_runs import SqlEvalRunRepository
 from agnodb.sql.executor import Executor
+from agnodb.sql.knowledge import SqlKnowledgeRepository
+from agnodb.sql.memories import SqlMemoryRepository
 from agnodb.sql.repository import Statements
 from agnodb.sql.runs import SqlRunRepository
+from agnodb.sql.schema_versions import SqlSchemaVersionRepository
 from agnodb.sql.sessions import SqlSessionRepository
 
 
@@ -14,3 +18,7 @@ class SqlRepositories:
     def __init__(self, executor: Executor, statements: Statements) -> None:
         self.sessions = SqlSessionRepository(executor, statements)
         self.runs = SqlRunRepository(executor, statements)
+        self.memories = SqlMemoryRepository(executor, statements)
+        self.knowledge = SqlKnowledgeRepository(executor, statements)
+        self.eval_runs = SqlEvalRunRepository(executor, statements)
+        self.schema_versions = SqlSchemaVersionRepository(executor, statements)

@@ -15,6 +15,7 @@ from agnodb.sql.executor import Executor, Row, Shape
 from agnodb.sql.rows import RowMap
 
 R = TypeVar("R", bound=Record)
+G = TypeVar("G")
 
 
 class Statements:
@@ -121,10 +122,12 @@ class SqlRepository(Generic[R]):
         if page.limit is None:
             return statement
         # An uncorrelated subquery is run once, whatever the page.
-        statement = statement.add_columns(self._count(where).scalar_subquery())
-        return statement.limit(bindparam("limit", type_=BigInteger())).offset(
-            bindparam("offset", type_=BigInteger())
-        )
+        return self._limited(statement.add_columns(self._count(where).scalar_subquery()))
+
+    @staticmethod
+    def _limited(statement: Select[Any]) -> Select[Any]:
+        limit, offset = bindparam("limit", type_=BigInteger()), bindparam("offset", type_=BigInteger())
+        return statement.limit(limit).offset(offset)
 
     def _count(self, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
         return select(func.count()).select_from(self.table).where(*where)
@@ -136,6 +139,41 @@ class SqlRepository(Generic[R]):
             column = func.coalesce(column, self.table.c.created_at)
         columns = [column] if column is self.key else [column, self.key]
         return [c.asc() if page.sort_order == "asc" else c.desc() for c in columns]
+
+    async def groups(
+        self,
+        name: str,
+        build: Callable[..., Select[Any]],
+        page: Page,
+        filters: Mapping[str, Any],
+        read: Callable[[Row], G],
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        variant: tuple[Any, ...] = (),
+    ) -> tuple[list[G], int]:
+        """One page of the groups that `build(*names of filters, *variant)` selects, ordered, and their number.
+
+        One statement, and a second one only for a page beyond the last.
+        """
+        page.checked(self.listing)
+        names = tuple(sorted(filters))
+        bound = {**self.rows.parameters(filters), **(parameters or {})}
+
+        def paged(*chosen: Any) -> Executable:
+            # A window over the groups is counted before LIMIT cuts them.
+            grouped = build(*chosen).add_columns(func.count().over())
+            return self._limited(grouped) if page.limit is not None else grouped
+
+        limits = {} if page.limit is None else {"limit": page.limit, "offset": page.offset}
+        rows = await self.run(f"{name} of {page.limit is None}", paged, {**bound, **limits}, *names, *variant)
+        if rows or (not page.offset and page.limit != 0):
+            return [read(row) for row in rows], rows[0][-1] if rows else 0
+
+        def counted(*chosen: Any) -> Executable:
+            return select(func.count()).select_from(build(*chosen).order_by(None).subquery())
+
+        count = await self.run(f"{name} count", counted, bound, *names, *variant)
+        return [], int(count[0][0])
 
     # -- parts of statements ----------------------------------------------------------------------------------
 

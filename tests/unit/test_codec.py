@@ -293,7 +293,7 @@ class Hostile:
     def _fail(self, *_: Any) -> Any:
         raise RuntimeError("no")
 
-    __class__ = property(_fail)  # type: ignore[assignment]
+    __class__ = property(_fail)
     __str__ = __repr__ = __getattr__ = __eq__ = to_dict = model_dump = tolist = _fail
     __hash__ = object.__hash__
 
@@ -302,7 +302,7 @@ class HostileDict(dict[str, int]):
     def keys(self) -> Any:
         raise RuntimeError("no")
 
-    __iter__ = __str__ = keys  # type: ignore[assignment]
+    __iter__ = __str__ = keys
 
 
 class Endless:
@@ -316,6 +316,8 @@ class Endless:
 class BrokenZone(tzinfo):
     def utcoffset(self, _: datetime | None) -> timedelta:
         raise RuntimeError("no")
+
+    dst = tzname = utcoffset  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return "broken"

@@ -37,6 +37,10 @@ class Dialect(ABC):
         """The value at `key` of a JSON object, as text; NULL when there is none."""
 
     @abstractmethod
+    def json_as_text(self, document: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A whole JSON value as text: a JSON string without quotes and escapes, anything else as JSON."""
+
+    @abstractmethod
     def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
         """The number at `path` of a JSON object, 0 when it is no number."""
 

@@ -48,6 +48,9 @@ class PostgresDialect(OnConflict, Dialect):
     def json_text(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         return cast(document, JSONB)[key].astext
 
+    def json_as_text(self, document: ColumnElement[Any]) -> ColumnElement[Any]:
+        return document.op("#>>", return_type=Text())(literal_column("'{}'"))
+
     def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
         found = cast(document, JSONB)[path]
         return case((func.jsonb_typeof(found) == "number", cast(found.astext, Numeric)), else_=0)

@@ -44,6 +44,9 @@ class SqliteDialect(OnConflict, Dialect):
     def json_text(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         return cast(func.json_extract(_valid(document), f'$."{key}"'), Text)
 
+    def json_as_text(self, document: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(func.coalesce(func.json_extract(_valid(document), "$"), type_coerce(document, Text)), Text)
+
     def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
         where = "$" + "".join(f'."{key}"' for key in path)
         is_number = func.json_type(_valid(document), where).in_(("integer", "real"))

@@ -1,0 +1,106 @@
+"""What every command that works on a database shares: its options, its errors, its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from agnodb.errors import AgnoDbError, ConfigurationError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from agnodb.config import Layout
+
+Result = TypeVar("Result")
+
+FAILED = 2
+"""Exit code of a command that could not do its work."""
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="postgresql://... or sqlite:///file.db; else AGNODB_URL, else alembic.ini."),
+]
+Schema = Annotated[
+    str | None, typer.Option("--schema", help="The tables' PostgreSQL schema; else AGNODB_SCHEMA, else 'ai'.")
+]
+Table = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--table",
+        metavar="ARGUMENT=NAME",
+        help="A table's name, by agno's argument: session_table=chats. Can be repeated.",
+    ),
+]
+
+
+class Target:
+    """The database and the tables that a command works on."""
+
+    def __init__(self, url: str | None, schema: str | None, tables: list[str] | None) -> None:
+        self._given = {"url": url, "schema": schema}
+        self._tables = tables or []
+        self._url: URL | None = None
+
+    def resolve(self) -> tuple[URL, Layout]:
+        """The URL and the layout. Raises ConfigurationError."""
+        from pathlib import Path
+
+        from agnodb.migrations.settings import ini_file, settings_for
+
+        options = {name: value for name, value in self._given.items() if value}
+        for table in self._tables:
+            argument, equals, name = table.partition("=")
+            if not (equals and argument and name):
+                raise ConfigurationError("A table is named as in: --table session_table=chats")
+            options[argument] = name
+        self._url, layout = settings_for(options, ini_file(Path("alembic.ini")))
+        return self._url, layout
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Ends the program with one line on stderr and exit code 2 when the block raises an error of ours."""
+        try:
+            yield
+        except AgnoDbError as error:
+            from agnodb.migrations.settings import one_line
+
+            typer.echo(f"Error: {one_line(error, self._url)}", err=True)
+            raise typer.Exit(FAILED) from None
+
+    def run(self, work: Callable[[AsyncEngine, Layout], Awaitable[Result]]) -> Result:
+        """What `work` returns, given an engine that is closed afterwards."""
+        import asyncio
+
+        from agnodb.migrations.settings import command_engine
+
+        async def with_engine() -> Result:
+            url, layout = self.resolve()
+            engine = command_engine(url)
+            try:
+                return await work(engine, layout)
+            finally:
+                await engine.dispose()
+
+        with self.errors():
+            return asyncio.run(with_engine())
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A function that shows a line on stderr, and what is under way beside a spinner where that is a terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(stderr=True)
+    with console.status("connecting") as status:
+
+        def show(line: str) -> None:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            status.update(escape(line))
+
+        yield show

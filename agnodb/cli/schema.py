@@ -1,0 +1,121 @@
+"""`agnodb upgrade`, `downgrade`, `current`, `check`, `stamp`, `sql`: the schema and its revisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agnodb.cli.common import Schema, Table, Target, Url, progress
+from agnodb.migrations.head import HEAD
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from agnodb.config import Layout
+
+Revision = Annotated[str, typer.Argument(metavar="REVISION")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    for command in (upgrade, downgrade, current, check, stamp, sql):
+        app.command()(command)
+
+
+def upgrade(
+    target: Annotated[str, typer.Argument(metavar="[TARGET]", help="A revision, head or +1.")] = "head",
+    url: Url = None,
+    schema: Schema = None,
+    table: Table = None,
+) -> None:
+    """Make the tables, or bring them up to date."""
+
+    async def work(engine: AsyncEngine, layout: Layout) -> str | None:
+        from agnodb.migrations import runner
+
+        await runner.upgrade(engine, layout, target, progress=show)
+        return await runner.current(engine, layout)
+
+    with progress() as show:
+        revision = Target(url, schema, table).run(work)
+    typer.echo(_named(revision))
+
+
+def downgrade(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A revision, base or -1. base drops the tables.")],
+    url: Url = None,
+    schema: Schema = None,
+    table: Table = None,
+) -> None:
+    """Take the tables back to an older revision."""
+
+    async def work(engine: AsyncEngine, layout: Layout) -> str | None:
+        from agnodb.migrations import runner
+
+        await runner.downgrade(engine, layout, target, progress=show)
+        return await runner.current(engine, layout)
+
+    with progress() as show:
+        revision = Target(url, schema, table).run(work)
+    typer.echo(_named(revision))
+
+
+def current(url: Url = None, schema: Schema = None, table: Table = None) -> None:
+    """Show the revision that the tables are at."""
+
+    async def work(engine: AsyncEngine, layout: Layout) -> str | None:
+        from agnodb.migrations import boot
+
+        return await boot.current(engine, layout)
+
+    typer.echo(_named(Target(url, schema, table).run(work)))
+
+
+def check(url: Url = None, schema: Schema = None, table: Table = None) -> None:
+    """Exit with 0 if the tables are at head and as they should be, 1 if not, 2 if that could not be found out."""
+
+    async def work(engine: AsyncEngine, layout: Layout) -> list[str]:
+        from agnodb.migrations import runner
+
+        return await runner.check(engine, layout)
+
+    differences = Target(url, schema, table).run(work)
+    for difference in differences:
+        typer.echo(difference)
+    if differences:
+        raise typer.Exit(1)
+    typer.echo(f"{_named(HEAD)}, nothing differs")
+
+
+def stamp(revision: Revision, url: Url = None, schema: Schema = None, table: Table = None) -> None:
+    """Note REVISION as that of the tables, without changing them."""
+
+    async def work(engine: AsyncEngine, layout: Layout) -> str | None:
+        from agnodb.migrations import runner
+
+        await runner.stamp(engine, layout, revision)
+        return await runner.current(engine, layout)
+
+    typer.echo(_named(Target(url, schema, table).run(work)))
+
+
+def sql(
+    target: Annotated[str, typer.Argument(metavar="[TARGET]", help="A revision, or FROM:TO.")] = "head",
+    url: Url = None,
+    schema: Schema = None,
+    table: Table = None,
+) -> None:
+    """Print the SQL of an upgrade, to run by hand. The database is not connected to."""
+    chosen = Target(url, schema, table)
+    with chosen.errors():
+        from agnodb.migrations import runner
+
+        address, layout = chosen.resolve()
+        typer.echo(runner.offline_sql(address, layout, target), nl=False)
+
+
+def _named(revision: str | None) -> str:
+    if revision is None:
+        return "none"
+    return f"{revision} (head)" if revision == HEAD else revision

@@ -1,0 +1,100 @@
+"""What a server does before its first statement: make sure that the schema is there, and is the one it knows.
+
+At head that is one statement, and Alembic is not loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agnodb.config import Layout
+from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError
+from agnodb.migrations.head import HEAD, REVISIONS
+from agnodb.migrations.locks import migrating
+from agnodb.migrations.version_table import NAME, select_revision
+from agnodb.sql.failures import SQLITE_ERROR, translate
+
+log = logging.getLogger(__name__)
+
+_NO_SCHEMA_OR_TABLE = ("3F000", "42P01")
+_NO_RIGHT = "42501"
+
+
+async def ensure_schema(engine: AsyncEngine, layout: Layout, *, create: bool = True) -> None:
+    """Return when the tables of `layout` are at the revision this agnodb knows, or a newer one.
+
+    Tables that nobody has made yet are made, and those that agno made are taken over, unless `create` is False.
+    Any number of processes may do so at once: one works, the others wait for it. Raises SchemaOutdatedError, with
+    the command to run, for an older revision, or when there are no tables and `create` is False;
+    ConfigurationError when the role may not read or make them; UnavailableError when the database cannot be
+    reached, or another process does not finish in two minutes.
+    """
+    command = upgrade_command(layout)
+    revision = await current(engine, layout)
+    if revision is None and create:
+        from agnodb.migrations.runner import upgrade
+
+        try:
+            await upgrade(engine, layout)
+        except AgnoDbError as error:
+            if error.facts.get("sqlstate") != _NO_RIGHT:
+                raise
+            raise ConfigurationError(
+                "The database has no tables of agnodb yet, and its user may not create them."
+                f" Run as a user who may: {command}",
+                detail=error.detail,
+                sqlstate=_NO_RIGHT,
+            ) from error
+        return
+    if revision in REVISIONS and revision != HEAD:
+        revision = await _once_nobody_migrates(engine, layout)
+    if revision is None or (revision in REVISIONS and revision != HEAD):
+        raise SchemaOutdatedError(command=command, detail=f"at {revision or 'nothing'}, head is {HEAD}")
+    if revision != HEAD:
+        log.info("The database is at revision %s, newer than %s that this agnodb knows.", revision, HEAD)
+
+
+def upgrade_command(layout: Layout) -> str:
+    """The command that brings `layout` to head."""
+    return f"agnodb upgrade {layout.options()}".rstrip()
+
+
+async def current(engine: AsyncEngine, layout: Layout) -> str | None:
+    """The revision of `layout` in one statement; None when agnodb has not made or adopted its tables."""
+    try:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                return await connection.scalar(select_revision(layout))
+            except DBAPIError as error:
+                if await _is_missing(engine, error):
+                    return None
+                raise
+    except Exception as error:
+        raise translate(error, upgrade_command(layout)) from error
+
+
+async def _is_missing(engine: AsyncEngine, error: DBAPIError) -> bool:
+    """Whether the statement failed because there is no version table."""
+    if getattr(error.orig, "sqlite_errorcode", None) != SQLITE_ERROR:
+        return getattr(error.orig, "sqlstate", None) in _NO_SCHEMA_OR_TABLE
+    # SQLite has one code for a missing table and for much else.
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        found = await connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": NAME})
+    return found is None
+
+
+async def _once_nobody_migrates(engine: AsyncEngine, layout: Layout) -> str | None:
+    """The revision after the upgrade that may be under way has ended (SQLite shows none before it has)."""
+    if engine.dialect.name == "postgresql":
+        try:
+            async with migrating(engine, layout):
+                pass
+        except Exception as error:
+            raise translate(error, upgrade_command(layout)) from error
+    return await current(engine, layout)

@@ -1,0 +1,115 @@
+"""Does a database have what the models say? Used by `check`, of our runner and of `alembic check`.
+
+Only what the models have is looked for. Other tables, columns and indexes belong to agno, to the application or to
+whoever tunes the database, and are no drift.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.schema import Index, SchemaItem
+
+from agnodb.config import Layout
+from agnodb.migrations.catalog import read_catalog
+from agnodb.migrations.head import HEAD, REVISIONS
+from agnodb.migrations.steps import read_revision
+from agnodb.models import tables_for
+
+
+def differences(connection: Connection, layout: Layout) -> list[str]:
+    """What keeps `layout` from being at head with the tables as the models have them: one line each, or nothing."""
+    revision = read_revision(connection, layout)
+    if revision is None:
+        return [f"agnodb has not made or adopted these tables; head is {HEAD}"]
+    if revision not in REVISIONS:
+        return [f"the database is at {revision}, which this agnodb does not know; its head is {HEAD}"]
+    if revision != HEAD:
+        return [f"the database is at {revision}; head is {HEAD}"]
+    options = comparison_options(connection, layout)
+    context = MigrationContext.configure(connection, opts=options)
+    with quiet():
+        found = [_line(entry) for entry in _flat(compare_metadata(context, options["target_metadata"]))]
+    return found + [_line(("add_index", index)) for index in missing_indexes(connection, layout)]
+
+
+def comparison_options(connection: Connection, layout: Layout) -> dict[str, Any]:
+    """Options of a MigrationContext whose comparison is restricted to `layout`. It leaves out missing indexes.
+
+    PostgreSQL: sets the search path of the transaction, so that foreign keys are read with their schema.
+    """
+    if connection.dialect.name == "postgresql":
+        if layout.schema == connection.dialect.default_schema_name:
+            # Alembic calls the default schema None, in the models too.
+            layout = replace(layout, schema=None)
+        else:
+            connection.execute(text("SET LOCAL search_path TO pg_catalog"))
+    names = set(layout.names.as_dict().values())
+
+    def include_name(name: str | None, kind: str, _parents: Any) -> bool:
+        if kind == "schema":
+            return name == layout.schema
+        return kind != "table" or name in names
+
+    def include_object(
+        item: SchemaItem, _name: str | None, _kind: str, reflected: bool, compare_to: SchemaItem | None
+    ) -> bool:
+        return compare_to is not None or not (reflected or isinstance(item, Index))
+
+    return {
+        "target_metadata": tables_for(layout).metadata,
+        "include_schemas": layout.schema is not None,
+        "include_name": include_name,
+        "include_object": include_object,
+    }
+
+
+def missing_indexes(connection: Connection, layout: Layout) -> list[Index]:
+    """The models' indexes that are not there, or are invalid.
+
+    Asked of the catalog: reflection leaves out indexes over expressions (SQLite) and calls invalid ones good.
+    """
+    tables = tables_for(layout)
+    catalog = read_catalog(connection, layout.schema)
+    wanted = [
+        index
+        for table in tables.metadata.sorted_tables
+        if table.name in catalog.columns
+        for index in sorted(table.indexes, key=lambda index: str(index.name))
+        if index._ddl_if is None or index._ddl_if.dialect == connection.dialect.name
+    ]
+    states = {index: catalog.indexes.get(str(index.name)) for index in wanted}
+    return [index for index, state in states.items() if state is None or not state.valid]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the warnings that indexes over expressions cannot be compared: `missing_indexes` sees to them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*expression-based index")
+        yield
+
+
+def _flat(entries: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
+    for entry in entries:
+        # Changes of one column come as a list.
+        yield from entry if isinstance(entry, list) else [entry]
+
+
+def _line(entry: tuple[Any, ...]) -> str:
+    """E.g. ``add_index idx_agno_runs_status on agno_runs``: what would have to be done."""
+    action, *facts = entry
+    words = []
+    for fact in facts:
+        table = getattr(fact, "table", None)
+        name = getattr(fact, "name", None) if isinstance(fact, SchemaItem) else fact if isinstance(fact, str) else None
+        if name:
+            words.append(f"{name} on {table.name}" if table is not None and table.name != name else name)
+    return " ".join([action, *words])

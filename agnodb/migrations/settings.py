@@ -1,0 +1,73 @@
+"""Which database and which tables a command works on: options, then `AGNODB_*`, then `alembic.ini`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from configparser import ConfigParser
+from configparser import Error as IniError
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, NullPool
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from agnodb.config import DEFAULT_SCHEMA, Layout, TableNames, layout_from, settings_from_environment
+from agnodb.errors import AgnoDbError, ConfigurationError
+from agnodb.urls import EXAMPLES, async_url, backend_of, require_driver
+
+CONNECT_SECONDS = 15.0
+"""How long a command waits for a connection."""
+
+
+def settings_for(
+    options: Mapping[str, str], ini: Callable[[str], str | None], environ: Mapping[str, str] | None = None
+) -> tuple[URL, Layout]:
+    """The URL and the layout that `options`, else the environment, else `ini` (asked by name) give.
+
+    Raises ConfigurationError for a missing or wrong URL, an unknown option, and a schema on SQLite.
+    """
+    keys = {"url": "sqlalchemy.url", "schema": "schema", **{name: name for name in TableNames.arguments()}}
+    try:
+        from_ini = {key: value for key, name in keys.items() if (value := ini(name))}
+    except IniError:
+        # `from None`: the message repeats the line, which may hold a password.
+        raise ConfigurationError("alembic.ini cannot be read. Within a value, write % as %%.") from None
+    settings = from_ini | settings_from_environment(os.environ if environ is None else environ) | dict(options)
+    if not settings.get("url"):
+        raise ConfigurationError(
+            f"No database URL: give one as an option, or in AGNODB_URL or alembic.ini. One looks like {EXAMPLES}"
+        )
+    url = async_url(settings["url"])
+    postgresql = backend_of(url) == "postgresql"
+    if settings.get("schema") and not postgresql:
+        raise ConfigurationError("SQLite has no schemas: leave the schema out.")
+    return url, layout_from(settings, schema_default=DEFAULT_SCHEMA if postgresql else None)
+
+
+def command_engine(url: URL) -> AsyncEngine:
+    """An engine for one command. Raises MissingDriverError, which says what to install."""
+    require_driver(url)
+    arguments: dict[str, Any] = {"timeout": CONNECT_SECONDS}  # SQLite: how long a statement waits for a lock
+    return create_async_engine(url, poolclass=NullPool, connect_args=arguments)
+
+
+def ini_file(path: Path) -> Callable[[str], str | None]:
+    """The options of section ``[alembic]`` of `path`, by name; none without such a file."""
+    parser = ConfigParser({"here": str(path.parent.resolve())})
+
+    def option(name: str) -> str | None:
+        if not parser.sections():
+            parser.read(path, encoding="utf-8")
+        return parser.get("alembic", name, fallback=None)
+
+    return option
+
+
+def one_line(error: AgnoDbError, url: URL | None = None) -> str:
+    """`error` for an operator: its message, and the first line of what the driver said, without the password."""
+    said = (error.detail or "").strip().partition("\n")[0]
+    password = url.password if url is not None else None
+    if password and len(str(password)) > 3:
+        said = said.replace(str(password), "***")
+    return f"{error} ({said})" if said else str(error)

@@ -1,0 +1,90 @@
+"""Evaluation runs in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, insert, update
+
+from agnodb import clock
+from agnodb.errors import InvalidValueError, OwnershipError
+from agnodb.filters import Page, present
+from agnodb.records.eval_runs import EvalRunRecord
+from agnodb.records.sessions import SessionType
+from agnodb.sql.ownership import may_write
+from agnodb.sql.repository import SqlRepository
+from agnodb.sql.rows import text_in
+
+
+class SqlEvalRunRepository(SqlRepository[EvalRunRecord]):
+    """See `agnodb.contracts.eval_runs.EvalRunRepository`."""
+
+    concept = "eval_runs"
+    record = EvalRunRecord
+
+    async def create(self, eval_run: EvalRunRecord) -> None:
+        now = clock.now()
+        values = {"created_at": now, "updated_at": now}
+        given = {name: value for name, value in self.rows.values(eval_run).items() if value is not None}
+        await self.run("create", self._create, self._complete({**values, **given}))
+
+    def _complete(self, values: dict[str, Any]) -> dict[str, Any]:
+        return self.rows.parameters({c.name: values.get(c.name) for c in self.rows.columns})
+
+    def _create(self) -> Executable:
+        return insert(self.table).values(self.rows.binds(c.name for c in self.rows.columns))
+
+    async def get(self, run_id: str, *, user_id: str | None = None) -> EvalRunRecord | None:
+        return await self.find(run_id=run_id, **present(user_id=user_id))
+
+    async def list(
+        self,
+        page: Page,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        model_id: str | None = None,
+        eval_types: Sequence[str] | None = None,
+        component: str | None = None,
+    ) -> tuple[list[EvalRunRecord], int]:
+        conditions: dict[str, Callable[[], ColumnElement[bool]]] = {}
+        parameters: dict[str, Any] = {}
+        if eval_types:
+            conditions["eval_types"] = lambda: self.dialect.any_of(self.table.c.eval_type, "eval_types")
+            parameters["eval_types"] = self.dialect.texts(text_in(kind) for kind in eval_types)
+        if component is not None:
+            if component not in list(SessionType):
+                raise InvalidValueError("A component is an agent, a team or a workflow.", detail=component)
+            conditions[f"of {component}"] = lambda: self.table.c[f"{component}_id"].is_not(None)
+        filters = present(
+            user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id, model_id=model_id
+        )
+        return await self.page(page, filters, conditions=conditions, parameters=parameters)
+
+    async def rename(self, run_id: str, name: str, *, user_id: str | None = None) -> EvalRunRecord | None:
+        filters = present(run_id=run_id, user_id=user_id)
+        given = self.rows.parameters({**filters, "name": name, "updated_at": clock.now()})
+        return await self.first("rename", self._rename, given, *sorted(filters))
+
+    def _rename(self, *names: str) -> Executable:
+        renamed = update(self.table).where(*self.equal(names)).values(self.rows.binds(("name", "updated_at")))
+        return renamed.returning(*self.rows.selected())
+
+    async def claim(self, run_id: str, user_id: str) -> bool:
+        mine = self.rows.parameters({"run_id": run_id, "user_id": user_id})
+        if await self.run("claim", self._claim, mine):
+            return True
+        if await self.get(run_id) is None:
+            return False
+        raise OwnershipError(run_id=run_id, user_id=user_id)
+
+    def _claim(self) -> Executable:
+        bound = self.rows.binds(("run_id", "user_id"))
+        mine = (self.key == bound["run_id"], may_write(self.table, bound["user_id"]))
+        return update(self.table).where(*mine).values(user_id=bound["user_id"]).returning(self.key)
+
+    async def delete_many(self, run_ids: Iterable[str], *, user_id: str | None = None) -> int:
+        return await self.delete_any(run_ids, **present(user_id=user_id))

@@ -1,0 +1,103 @@
+"""Memories in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Executable, bindparam, delete, func, select
+
+from agnodb import clock, codec
+from agnodb.errors import OwnershipError
+from agnodb.filters import Page, present
+from agnodb.records.memories import MemoryRecord, UserMemories
+from agnodb.sql.dialects.base import like_pattern
+from agnodb.sql.ownership import keep_owner, may_write
+from agnodb.sql.repository import SqlRepository
+from agnodb.sql.rows import text_in
+
+_CHANGED = ("memory", "topics", "input", "feedback", "agent_id", "team_id")
+
+
+class SqlMemoryRepository(SqlRepository[MemoryRecord]):
+    """See `agnodb.contracts.memories.MemoryRepository`."""
+
+    concept = "memories"
+    record = MemoryRecord
+
+    async def get(self, memory_id: str, *, user_id: str | None = None) -> MemoryRecord | None:
+        return await self.find(memory_id=memory_id, **present(user_id=user_id))
+
+    async def list(
+        self,
+        page: Page,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        topics: Sequence[str] | None = None,
+        search: str | None = None,
+    ) -> tuple[list[MemoryRecord], int]:
+        conditions: dict[str, Callable[[], ColumnElement[bool]]] = {}
+        parameters: dict[str, Any] = {}
+        if topics:
+            conditions["topics"] = lambda: self.dialect.json_array_has_all(self.table.c.topics, "all_topics")
+            parameters["all_topics"] = codec.encode(list(topics))
+        if search is not None:
+            memory = self.table.c.memory
+            conditions["search"] = lambda: self.dialect.text_match(self.dialect.json_as_text(memory), "search")
+            parameters["search"] = like_pattern(text_in(search))
+        filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id)
+        return await self.page(page, filters, conditions=conditions, parameters=parameters)
+
+    async def upsert(self, memory: MemoryRecord) -> MemoryRecord:
+        now = clock.now()
+        created_at = now if memory.created_at is None else memory.created_at
+        updated_at = created_at if memory.updated_at is None else memory.updated_at
+        values = {**self.rows.values(memory), "created_at": created_at, "updated_at": updated_at}
+        stored = await self.first("upsert", self._upsert, {**self.rows.parameters(values), "now": now})
+        if stored is None:
+            raise OwnershipError(memory_id=memory.memory_id, user_id=memory.user_id)
+        return stored
+
+    def _upsert(self) -> Executable:
+        values = self.rows.binds(c.name for c in self.rows.columns)
+        update = {
+            **{name: values[name] for name in _CHANGED},
+            "user_id": keep_owner(self.table, values["user_id"]),
+            "updated_at": bindparam("now", type_=BigInteger()),
+        }
+        owned = may_write(self.table, values["user_id"])
+        statement = self.dialect.upsert(self.table, values, ["memory_id"], update, owned)
+        return statement.returning(*self.rows.selected())  # type: ignore[no-any-return]
+
+    async def topics(self, *, user_id: str | None = None) -> list[str]:
+        filters = present(user_id=user_id)
+        rows = await self.run("topics", self._topics, self.rows.parameters(filters), *filters)
+        return [row[0] for row in rows]
+
+    def _topics(self, *names: str) -> Executable:
+        source, topic = self.dialect.json_elements(self.table, self.table.c.topics)
+        chosen = select(topic).distinct().select_from(source)
+        return chosen.where(topic.is_not(None), *self.equal(names)).order_by(topic)
+
+    async def users(self, page: Page, *, user_id: str | None = None) -> tuple[list[UserMemories], int]:
+        return await self.groups(
+            "users", self._users, page, present(user_id=user_id), lambda row: UserMemories(
+                user_id=codec.decode_text(row[0]), total_memories=row[1], last_memory_updated_at=row[2]
+            )
+        )
+
+    def _users(self, *names: str) -> Any:
+        user_id, latest = self.table.c.user_id, func.max(self.table.c.updated_at)
+        owned = select(user_id, func.count(), latest).where(user_id.is_not(None), *self.equal(names))
+        return owned.group_by(user_id).order_by(latest.desc(), user_id)
+
+    async def delete(self, memory_id: str, *, user_id: str | None = None) -> bool:
+        return await self.delete_where(memory_id=memory_id, **present(user_id=user_id)) > 0
+
+    async def delete_many(self, memory_ids: Iterable[str], *, user_id: str | None = None) -> int:
+        return await self.delete_any(memory_ids, **present(user_id=user_id))
+
+    async def clear(self) -> None:
+        await self.run("clear", lambda: delete(self.table), {})
