@@ -24,8 +24,8 @@ _EXTRAS = {"asyncpg": "postgres"}
 def async_url(url: str | URL) -> URL:
     """`url` with an asynchronous driver: asyncpg for PostgreSQL, aiosqlite for SQLite.
 
-    Raises ConfigurationError, with a right example and without the URL (it may hold a password), for text that is
-    no database URL and for a database or driver that is not supported.
+    Raises ConfigurationError, with a right example and without the URL (it may hold a password), for text
+    that is no database URL and for a database or driver that is not supported.
     """
     try:
         parsed = make_url(url)

@@ -1,4 +1,4 @@
-"""The command line: `agnodb ...`. One file per group of commands; SQLAlchemy and Alembic load when one runs."""
+"""The command line: `agnodb ...`. One file per group; SQLAlchemy and Alembic load when a command runs."""
 
 from agnodb.cli.app import app
 

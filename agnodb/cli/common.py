@@ -92,7 +92,7 @@ class Target:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """A function that shows a line on stderr, and what is under way beside a spinner where that is a terminal."""
+    """A function that shows a line on stderr; on a terminal, a spinner too."""
     from rich.console import Console
     from rich.markup import escape
 

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 
     from agnodb.config import Layout
 
-Revision = Annotated[str, typer.Argument(metavar="REVISION")]
+Revision = Annotated[str, typer.Argument(help="A revision, head or base.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (upgrade, downgrade, current, check, stamp, sql):
+    for command in (upgrade, current, check, stamp, sql):
         app.command()(command)
+    # Or -1 would be taken for an option.
+    app.command(context_settings={"ignore_unknown_options": True})(downgrade)
 
 
 def upgrade(
-    target: Annotated[str, typer.Argument(metavar="[TARGET]", help="A revision, head or +1.")] = "head",
+    target: Annotated[str, typer.Argument(help="A revision, head or +1.")] = "head",
     url: Url = None,
     schema: Schema = None,
     table: Table = None,
@@ -43,7 +45,7 @@ def upgrade(
 
 
 def downgrade(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="A revision, base or -1. base drops the tables.")],
+    target: Annotated[str, typer.Argument(help="A revision, base or -1. base drops the tables.")],
     url: Url = None,
     schema: Schema = None,
     table: Table = None,
@@ -73,7 +75,7 @@ def current(url: Url = None, schema: Schema = None, table: Table = None) -> None
 
 
 def check(url: Url = None, schema: Schema = None, table: Table = None) -> None:
-    """Exit with 0 if the tables are at head and as they should be, 1 if not, 2 if that could not be found out."""
+    """Exit with 0 if the tables are at head and as they should be, 1 if not, 2 on an error."""
 
     async def work(engine: AsyncEngine, layout: Layout) -> list[str]:
         from agnodb.migrations import runner
@@ -101,7 +103,7 @@ def stamp(revision: Revision, url: Url = None, schema: Schema = None, table: Tab
 
 
 def sql(
-    target: Annotated[str, typer.Argument(metavar="[TARGET]", help="A revision, or FROM:TO.")] = "head",
+    target: Annotated[str, typer.Argument(help="A revision, or FROM:TO.")] = "head",
     url: Url = None,
     schema: Schema = None,
     table: Table = None,

@@ -9,7 +9,7 @@ import logging
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agnodb.config import Layout
 from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError
@@ -27,11 +27,11 @@ _NO_RIGHT = "42501"
 async def ensure_schema(engine: AsyncEngine, layout: Layout, *, create: bool = True) -> None:
     """Return when the tables of `layout` are at the revision this agnodb knows, or a newer one.
 
-    Tables that nobody has made yet are made, and those that agno made are taken over, unless `create` is False.
-    Any number of processes may do so at once: one works, the others wait for it. Raises SchemaOutdatedError, with
-    the command to run, for an older revision, or when there are no tables and `create` is False;
-    ConfigurationError when the role may not read or make them; UnavailableError when the database cannot be
-    reached, or another process does not finish in two minutes.
+    Tables that nobody has made yet are made, and those that agno made are taken over, unless `create` is
+    False. Any number of processes may do so at once: one works, the others wait for it. Raises
+    SchemaOutdatedError, with the command to run, for an older revision, or when there are no tables and
+    `create` is False; ConfigurationError when the role may not read or make them; UnavailableError when the
+    database cannot be reached, or another process does not finish in two minutes.
     """
     command = upgrade_command(layout)
     revision = await current(engine, layout)
@@ -69,24 +69,25 @@ async def current(engine: AsyncEngine, layout: Layout) -> str | None:
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
-                return await connection.scalar(select_revision(layout))
+                revision: str | None = await connection.scalar(select_revision(layout))
+                return revision
             except DBAPIError as error:
-                if await _is_missing(engine, error):
+                if await _is_missing(connection, error):
                     return None
                 raise
     except Exception as error:
         raise translate(error, upgrade_command(layout)) from error
 
 
-async def _is_missing(engine: AsyncEngine, error: DBAPIError) -> bool:
+async def _is_missing(connection: AsyncConnection, error: DBAPIError) -> bool:
     """Whether the statement failed because there is no version table."""
     if getattr(error.orig, "sqlite_errorcode", None) != SQLITE_ERROR:
         return getattr(error.orig, "sqlstate", None) in _NO_SCHEMA_OR_TABLE
     # SQLite has one code for a missing table and for much else.
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        found = await connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": NAME})
-    return found is None
+    found = await connection.scalar(
+        text("SELECT count(*) FROM sqlite_master WHERE name = :name"), {"name": NAME}
+    )
+    return found == 0
 
 
 async def _once_nobody_migrates(engine: AsyncEngine, layout: Layout) -> str | None:

@@ -1,7 +1,7 @@
 """What a database has: the tables, columns and indexes of one schema, read once per run.
 
-Read from the system catalogs, because SQLAlchemy's reflection leaves out indexes over expressions (SQLite) and does
-not say whether an index is valid (PostgreSQL).
+Read from the system catalogs, because SQLAlchemy's reflection leaves out indexes over expressions (SQLite)
+and does not say whether an index is valid (PostgreSQL).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class IndexState:
 
 @dataclass
 class Catalog:
-    """The tables of a schema with their columns, and its indexes. A run keeps it up to date with what it does."""
+    """The tables of a schema with their columns, and its indexes. A run adds what it makes."""
 
     columns: dict[str, set[str]] = field(default_factory=dict)
     indexes: dict[str, IndexState] = field(default_factory=dict)

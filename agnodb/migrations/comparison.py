@@ -1,7 +1,7 @@
 """Does a database have what the models say? Used by `check`, of our runner and of `alembic check`.
 
-Only what the models have is looked for. Other tables, columns and indexes belong to agno, to the application or to
-whoever tunes the database, and are no drift.
+Only what the models have is looked for. Other tables, columns and indexes belong to agno, to the application
+or to whoever tunes the database, and are no drift.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from agnodb.models import tables_for
 
 
 def differences(connection: Connection, layout: Layout) -> list[str]:
-    """What keeps `layout` from being at head with the tables as the models have them: one line each, or nothing."""
+    """What keeps `layout` from being at head with the tables of the models: one line each, or none."""
     revision = read_revision(connection, layout)
     if revision is None:
         return [f"agnodb has not made or adopted these tables; head is {HEAD}"]
@@ -41,7 +41,7 @@ def differences(connection: Connection, layout: Layout) -> list[str]:
 
 
 def comparison_options(connection: Connection, layout: Layout) -> dict[str, Any]:
-    """Options of a MigrationContext whose comparison is restricted to `layout`. It leaves out missing indexes.
+    """Options of a MigrationContext that compares the tables of `layout`, except for missing indexes.
 
     PostgreSQL: sets the search path of the transaction, so that foreign keys are read with their schema.
     """
@@ -91,7 +91,7 @@ def missing_indexes(connection: Connection, layout: Layout) -> list[Index]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the warnings that indexes over expressions cannot be compared: `missing_indexes` sees to them."""
+    """Without warnings that indexes over expressions cannot be compared: see `missing_indexes`."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*expression-based index")
         yield
@@ -108,8 +108,8 @@ def _line(entry: tuple[Any, ...]) -> str:
     action, *facts = entry
     words = []
     for fact in facts:
+        name = fact if isinstance(fact, str) else getattr(fact, "name", None)
         table = getattr(fact, "table", None)
-        name = getattr(fact, "name", None) if isinstance(fact, SchemaItem) else fact if isinstance(fact, str) else None
-        if name:
-            words.append(f"{name} on {table.name}" if table is not None and table.name != name else name)
+        if isinstance(name, str):
+            words.append(name if table is None else f"{name} on {table.name}")
     return " ".join([action, *words])

@@ -31,9 +31,10 @@ log = logging.getLogger(__name__)
 def run(context: EnvironmentContext) -> None:
     """Carry out the Alembic command that `context` holds.
 
-    The database and the tables come from ``-x url= -x schema= -x session_table=`` and so on, then `AGNODB_URL`,
-    `AGNODB_SCHEMA`, `AGNODB_SESSION_TABLE` ..., then alembic.ini. Works inside a running event loop too: a thread
-    with a loop of its own does the waiting. Raises Alembic's CommandError, which its command line shows as one line.
+    The database and the tables come from ``-x url= -x schema= -x session_table=`` and so on, then
+    `AGNODB_URL`, `AGNODB_SCHEMA`, `AGNODB_SESSION_TABLE` ..., then alembic.ini. Works inside a running event
+    loop too: a thread with a loop of its own does the waiting. Raises Alembic's CommandError, which its
+    command line shows as one line.
     """
     url = None
     try:
@@ -41,13 +42,16 @@ def run(context: EnvironmentContext) -> None:
         url, layout = settings_for(context.get_x_argument(as_dictionary=True), context.config.get_main_option)
         if context.is_offline_mode():
             context.configure(
-                dialect_name=backend_of(url), dialect_opts={"paramstyle": "named"}, literal_binds=True, **OPTIONS
+                dialect_name=backend_of(url),
+                dialect_opts={"paramstyle": "named"},
+                literal_binds=True,
+                **OPTIONS,
             )
             walk(context.get_context(), layout)
         else:
             context.configure(dialect_name=backend_of(url))
             options = context.get_context().opts
-            # `current` only looks; so do `check` and `revision --autogenerate`, which bring a place for findings.
+            # `current` only looks; so do `check` and `revision --autogenerate`, with a place for findings.
             looks = options.get("dont_mutate", False) or "revision_context" in options
             _finish(_online(context, url, layout, looks))
     except AgnoDbError as error:
@@ -62,7 +66,9 @@ async def _online(context: EnvironmentContext, url: URL, layout: Layout, looks: 
                 await connection.run_sync(_look, context, layout)
         else:
             async with migrating(engine, layout) as connection:
-                await patiently(connection, layout, partial(_change, context=context, layout=layout), WAIT_SECONDS)
+                await patiently(
+                    connection, layout, partial(_change, context=context, layout=layout), WAIT_SECONDS
+                )
     except (AgnoDbError, CommandError):
         raise
     except Exception as error:

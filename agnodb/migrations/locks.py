@@ -1,8 +1,8 @@
 """One migrator at a time per schema, in every process.
 
-PostgreSQL: a session's advisory lock, polled outside any transaction. A blocking wait would hold a snapshot that
-CREATE INDEX CONCURRENTLY of the one who has the lock waits for: a deadlock. The lock goes with its connection, so a
-migrator that dies leaves none behind, and the same connection does the work.
+PostgreSQL: a session's advisory lock, polled outside any transaction. A blocking wait would hold a snapshot
+that CREATE INDEX CONCURRENTLY of the one who has the lock waits for: a deadlock. The lock goes with its
+connection, so a migrator that dies leaves none behind, and the same connection does the work.
 
 SQLite: the file's write lock, taken by BEGIN IMMEDIATE; all revisions commit or roll back with it.
 """
@@ -36,8 +36,8 @@ async def migrating(
 ) -> AsyncIterator[AsyncConnection]:
     """A connection that alone migrates the schema of `layout`, for as long as the block runs.
 
-    PostgreSQL: it is in no transaction. SQLite: it is in one, which commits at the end of the block, or rolls back
-    if the block raises. Raises UnavailableError when another migrator is not done within `wait` seconds.
+    PostgreSQL: it is in no transaction. SQLite: it is in one, which commits at the end of the block, or rolls
+    back if the block raises. Raises UnavailableError when another migrator is not done within `wait` seconds.
     """
     async with engine.connect() as connection:
         # Autocommit in SQLAlchemy's words: it begins nothing by itself.
@@ -109,5 +109,3 @@ def _lock_key(layout: Layout) -> int:
 def lock_timed_out(error: BaseException) -> bool:
     """Whether PostgreSQL gave up waiting for a table that others use (lock_timeout)."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
-
-

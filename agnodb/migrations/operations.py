@@ -1,28 +1,26 @@
 """What a revision may do: steps that create what is missing and can be repeated without harm.
 
-A revision gets a `SchemaOperations` bound to its run and imports no model: models move on, a revision stays what it
-was. It names tables by concept ("sessions"), and the run's layout says which table of which schema that is.
-Alembic's global `op` is never used: with it, upgrades that run at the same time would share one database.
+A revision gets a `SchemaOperations` bound to its run and imports no model: models move on, a revision stays
+what it was. It names tables by concept ("sessions"), and the run's layout says which table of which schema
+that is. Alembic's global `op` is never used: with it, upgrades that run at the same time would share one
+database.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import (
-    JSON,
-    BigInteger,
     Column,
     ForeignKeyConstraint,
     MetaData,
+    Select,
     String,
     Table,
-    Text,
     UniqueConstraint,
     literal_column,
     select,
@@ -31,50 +29,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import Constraint, CreateColumn, CreateSchema
 from sqlalchemy.sql.elements import TextClause
-from sqlalchemy.types import TypeEngine
 
 from agnodb import clock
 from agnodb.config import Layout, object_name
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
 from agnodb.migrations.catalog import Catalog, IndexState, read_catalog
+from agnodb.migrations.fields import Epoch, Field, Json, LongText, key, optional, required
 
-Json = JSON().with_variant(postgresql.JSONB(), "postgresql")
-LongText = Text().with_variant(String(), "sqlite")
-Epoch = BigInteger()
-
-Kind = TypeEngine[Any] | type[TypeEngine[Any]]
+__all__ = ["Epoch", "Field", "Json", "LongText", "SchemaOperations", "key", "optional", "required"]
 
 LOCK_TIMEOUT = "5s"
-"""How long a statement may wait for a table that others use. Whoever comes after it waits too, so it is short."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A column as a revision describes it. A `Column` would belong to the one table that it was first used for."""
-
-    name: str
-    kind: Kind
-    nullable: bool = True
-    primary_key: bool = False
-
-    def column(self) -> Column[Any]:
-        """A new column of this description."""
-        return Column(self.name, self.kind, nullable=self.nullable, primary_key=self.primary_key)
-
-
-def key(name: str) -> Field:
-    """A primary key of text."""
-    return Field(name, String, nullable=False, primary_key=True)
-
-
-def required(kind: Kind, *names: str) -> list[Field]:
-    """Columns that are never NULL."""
-    return [Field(name, kind, nullable=False) for name in names]
-
-
-def optional(kind: Kind, *names: str) -> list[Field]:
-    """Columns that may be NULL."""
-    return [Field(name, kind) for name in names]
+"""How long a statement may wait for a table in use. Whoever comes after it waits too, so it is short."""
 
 
 class SchemaOperations:
@@ -89,7 +54,7 @@ class SchemaOperations:
         in_use: Collection[str] = (),
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        """`from_base`: nothing was there before this run (only asked where nothing can be inspected, with --sql).
+        """`from_base`: the run starts without a revision (what --sql goes by: it cannot look at tables).
 
         `in_use`: tables that other layouts of the same schema use too; they are never dropped or reduced.
         """
@@ -117,10 +82,10 @@ class SchemaOperations:
     def refuse_older_shape(
         self, version: str, tables: Mapping[str, Sequence[Field]], legacy: Mapping[str, str]
     ) -> None:
-        """Before anything is changed: raise SchemaOutdatedError if agno's tables have an older shape than `version`.
+        """Before any change: raise SchemaOutdatedError if agno's tables have an older shape than `version`.
 
-        That is so if one lacks a column, is stamped with an older version, or still has its `legacy` column without
-        a stamp which says that the content was moved.
+        That is so if one lacks a column, is stamped with an older version, or still has its `legacy` column
+        without a stamp which says that the content was moved.
         """
         if self.offline:
             return
@@ -153,14 +118,16 @@ class SchemaOperations:
         self.catalog.columns[table] = {field.name for field in fields}
 
     def create_schema(self) -> None:
-        """Create the layout's schema if there is none. Where it exists no right to create schemas is needed."""
+        """Create the layout's schema if there is none. Where there is one, no right to do so is needed."""
         if not self._postgresql or self._layout.schema is None or self._schema_made:
             return
         if self.offline or not self.catalog.has_schema:
             self._op.execute(CreateSchema(self._layout.schema, if_not_exists=True))
         self._schema_made = True
 
-    def reference(self, column: str, concept: str, to: str, *, ondelete: str | None = None) -> ForeignKeyConstraint:
+    def reference(
+        self, column: str, concept: str, to: str, *, ondelete: str | None = None
+    ) -> ForeignKeyConstraint:
         """A foreign key of the table that is being created to the column `to` of the table of `concept`."""
         schema = f"{self._layout.schema}." if self._layout.schema else ""
         return ForeignKeyConstraint([column], [f"{schema}{self.table(concept)}.{to}"], ondelete=ondelete)
@@ -209,9 +176,9 @@ class SchemaOperations:
     ) -> None:
         """Create an index if there is none, without blocking those who write (PostgreSQL).
 
-        The name is agno's ``idx_<table>_<columns>``, or `name`, which holds ``{table}``. `only` is the one database
-        that has this index; `options` are SQLAlchemy's for a dialect. On a PostgreSQL table that has rows the
-        transaction is committed first and the index is built CONCURRENTLY.
+        The name is agno's ``idx_<table>_<columns>``, or `name`, which holds ``{table}``. `only` is the one
+        database that has this index; `options` are SQLAlchemy's for a dialect. On a PostgreSQL table that has
+        rows the transaction is committed first and the index is built CONCURRENTLY.
         """
         if only not in (None, self._context.dialect.name):
             return
@@ -220,27 +187,29 @@ class SchemaOperations:
         state = self.catalog.indexes.get(index)
         if state is not None and state.table != table:
             raise ConfigurationError(
-                "Two of the chosen table names lead to one index name. Choose another table name.", detail=index
+                "Two of the chosen table names lead to one index name. Choose another table name.",
+                detail=index,
             )
         if state is not None and state.valid:
             return
         if where is not None:
             options |= {"postgresql_where": text(where), "sqlite_where": text(where)}
-        arguments = (index, table, list(columns))
-        common: dict[str, Any] = dict(schema=self._layout.schema, unique=unique, if_not_exists=self.offline)
+        options |= {"unique": unique, "if_not_exists": self.offline}
         if state is None and self._has_no_rows(table):
-            self._op.create_index(*arguments, **common, **options)
+            self._op.create_index(index, table, list(columns), schema=self._layout.schema, **options)
         else:
             self._progress(f"building index {index}")
             options |= {"postgresql_concurrently": True}
             with self._context.autocommit_block():
                 if state is not None:
                     self._op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self._quoted(index)}")
-                self._op.create_index(*arguments, **common, **options)
+                self._op.create_index(index, table, list(columns), schema=self._layout.schema, **options)
             self.begin_revision()
         self.catalog.indexes[index] = IndexState(table, True)
 
-    def drop_index(self, concept: str, *columns: str, name: str | None = None, only: str | None = None) -> None:
+    def drop_index(
+        self, concept: str, *columns: str, name: str | None = None, only: str | None = None
+    ) -> None:
         """Drop an index, named as in `create_index`."""
         if only not in (None, self._context.dialect.name):
             return
@@ -251,13 +220,14 @@ class SchemaOperations:
             self.catalog.indexes.pop(index, None)
 
     def stamp_tables(self, version: str) -> None:
-        """Note in agno's table of versions that each table has the shape of agno `version`; older notes stay."""
+        """Note in agno's table of versions that each table has the shape of `version`; older notes stay."""
         moment = clock.iso_utc(datetime.now(UTC))
         insert = postgresql.insert if self._postgresql else sqlite.insert
         versions = self._table("schema_versions", "table_name", "version", "created_at", "updated_at")
         for concept, table in self._names.items():
             if concept != "schema_versions":
-                values = dict(table_name=table, version=version, created_at=moment, updated_at=moment)
+                times = {"created_at": moment, "updated_at": moment}
+                values = {"table_name": table, "version": version, **times}
                 self._op.execute(insert(versions).values(values).on_conflict_do_nothing())
 
     def table(self, concept: str) -> str:
@@ -272,9 +242,8 @@ class SchemaOperations:
     def catalog(self) -> Catalog:
         """What the schema has by now; offline, what this run has made."""
         if self._known is None:
-            connection = self._context.connection
-            offline = self.offline or connection is None
-            self._known = Catalog() if offline else read_catalog(connection, self._layout.schema)
+            connection = None if self.offline else self._context.connection
+            self._known = Catalog() if connection is None else read_catalog(connection, self._layout.schema)
         return self._known
 
     def _stamps(self) -> dict[str, str]:
@@ -283,7 +252,7 @@ class SchemaOperations:
             return {}
         versions = self._table("schema_versions", "table_name", "version")
         rows = self._context.connection.execute(select(versions.c.table_name, versions.c.version))
-        return {name: version for name, version in rows}
+        return {row.table_name: row.version for row in rows}
 
     def _table(self, concept: str, *columns: str) -> Table:
         texts = [Column(name, String) for name in columns]
@@ -294,7 +263,11 @@ class SchemaOperations:
             return True
         if self.offline:
             return self._from_base
-        some = select(literal_column("1")).select_from(Table(table, MetaData(), schema=self._layout.schema)).limit(1)
+        some: Select[Any] = (
+            select(literal_column("1"))
+            .select_from(Table(table, MetaData(), schema=self._layout.schema))
+            .limit(1)
+        )
         return self._context.connection is None or self._context.connection.execute(some).first() is None
 
     def _kept(self, table: str) -> bool:

@@ -1,8 +1,8 @@
 """Upgrade, downgrade, stamp and inspect a database, from an event loop.
 
-`alembic upgrade head`, `agnodb upgrade` and the first call of a server all walk the same steps (`steps.walk`) under
-the same lock. Any number of runs may go on at once in one process, in any loops and threads: nothing of Alembic
-that is global to the process is used.
+`alembic upgrade head`, `agnodb upgrade` and the first call of a server all walk the same steps (`steps.walk`)
+under the same lock. Any number of runs may go on at once in one process, in any loops and threads: nothing of
+Alembic that is global to the process is used.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ async def upgrade(
     """Bring the tables of `layout` up to `target` (a revision, ``head`` or ``+1``).
 
     An empty database is filled in one transaction. Otherwise each revision is one, and an upgrade that was
-    interrupted goes on where it stopped; SQLite does all in one. `wait` is how many seconds to wait for another
-    migrator, or for a table that others use. Raises SchemaOutdatedError for tables that an older agno made,
-    ConfigurationError for an unknown revision or missing rights, UnavailableError when the wait is over.
+    interrupted goes on where it stopped; SQLite does all in one. `wait` is how many seconds to wait for
+    another migrator, or for a table that others use. Raises SchemaOutdatedError for tables that an older agno
+    made, ConfigurationError for an unknown revision or missing rights, UnavailableError when the wait is
+    over.
     """
     await _run(engine, layout, lambda chain, at: chain._upgrade_revs(target, at), progress, wait)  # type: ignore[arg-type]
 
@@ -70,14 +71,19 @@ async def downgrade(
 
 
 async def stamp(
-    engine: AsyncEngine, layout: Layout, target: str, *, progress: Progress | None = None, wait: float = WAIT_SECONDS
+    engine: AsyncEngine,
+    layout: Layout,
+    target: str,
+    *,
+    progress: Progress | None = None,
+    wait: float = WAIT_SECONDS,
 ) -> None:
     """Note `target` (a revision, ``head`` or ``base``) as the revision of `layout`, and change no table."""
     await _run(engine, layout, lambda chain, at: chain._stamp_revs(target, at), progress, wait, purge=True)
 
 
 async def check(engine: AsyncEngine, layout: Layout) -> list[str]:
-    """What keeps `layout` from being at head with the tables as the models have them: one line each, or nothing."""
+    """What keeps `layout` from being at head with the tables of the models: one line each, or none."""
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(differences, layout)
@@ -96,7 +102,9 @@ def offline_sql(url: str | URL, layout: Layout, target: str = "head") -> str:
 
     def plan(heads: tuple[str, ...], _context: MigrationContext) -> Sequence[Any]:
         back = start in REVISIONS and (end == "base" or end in REVISIONS[: REVISIONS.index(start)])
-        steps: Callable[[str, Any], Sequence[Any]] = chain()._downgrade_revs if back else chain()._upgrade_revs
+        steps: Callable[[str, Any], Sequence[Any]] = (
+            chain()._downgrade_revs if back else chain()._upgrade_revs
+        )
         return steps(end, heads)
 
     script = io.StringIO()
@@ -123,7 +131,12 @@ def chain() -> ScriptDirectory:
 
 
 async def _run(
-    engine: AsyncEngine, layout: Layout, plan: Plan, progress: Progress | None, wait: float, purge: bool = False
+    engine: AsyncEngine,
+    layout: Layout,
+    plan: Plan,
+    progress: Progress | None,
+    wait: float,
+    purge: bool = False,
 ) -> None:
     def fn(heads: tuple[str, ...], _context: MigrationContext) -> Sequence[Any]:
         return plan(chain(), heads)
@@ -166,4 +179,3 @@ async def patiently(
                 raise
             await connection.rollback()
             await asyncio.sleep(1)
-

@@ -33,10 +33,12 @@ def settings_for(
     except IniError:
         # `from None`: the message repeats the line, which may hold a password.
         raise ConfigurationError("alembic.ini cannot be read. Within a value, write % as %%.") from None
-    settings = from_ini | settings_from_environment(os.environ if environ is None else environ) | dict(options)
+    settings = (
+        from_ini | settings_from_environment(os.environ if environ is None else environ) | dict(options)
+    )
     if not settings.get("url"):
         raise ConfigurationError(
-            f"No database URL: give one as an option, or in AGNODB_URL or alembic.ini. One looks like {EXAMPLES}"
+            f"No database URL as an option, in AGNODB_URL or in alembic.ini. One looks like {EXAMPLES}"
         )
     url = async_url(settings["url"])
     postgresql = backend_of(url) == "postgresql"
@@ -65,7 +67,7 @@ def ini_file(path: Path) -> Callable[[str], str | None]:
 
 
 def one_line(error: AgnoDbError, url: URL | None = None) -> str:
-    """`error` for an operator: its message, and the first line of what the driver said, without the password."""
+    """`error` for an operator: its message and the first line of the driver's, without the password."""
     said = (error.detail or "").strip().partition("\n")[0]
     password = url.password if url is not None else None
     if password and len(str(password)) > 3:

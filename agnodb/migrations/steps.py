@@ -1,4 +1,4 @@
-"""The walk from one revision to another: each revision's operations and the move of our version row, together.
+"""The walk from one revision to another: each one's operations and the move of our version row, together.
 
 Alembic plans the walk and holds the transactions; its own version table is never touched.
 """
@@ -29,15 +29,15 @@ from agnodb.migrations.version_table import (
 Progress = Callable[[str], None]
 
 OPTIONS: dict[str, Any] = {"transactional_ddl": True, "transaction_per_migration": True}
-"""Options of a MigrationContext that `walk` relies on. SQLite's DDL is transactional too when BEGIN is explicit."""
+"""What `walk` relies on in a MigrationContext. SQLite's DDL is transactional after an explicit BEGIN."""
 
 
 def walk(context: MigrationContext, layout: Layout, progress: Progress | None = None) -> None:
     """Take the steps that `context.opts["fn"]` plans from the present revision of `layout`.
 
-    One revision and its version row are one transaction, except that CREATE INDEX CONCURRENTLY commits before it
-    (PostgreSQL); when the connection is in a transaction already, everything belongs to that one. With --sql the
-    statements are written down instead.
+    One revision and its version row are one transaction, except that CREATE INDEX CONCURRENTLY commits before
+    it (PostgreSQL); when the connection is in a transaction already, everything belongs to that one. With
+    --sql the statements are written down instead.
     """
     heads = _heads(context, layout)
     schema = SchemaOperations(
@@ -58,7 +58,8 @@ def read_revision(connection: Connection, layout: Layout) -> str | None:
     """The revision of `layout`, or None without a row or a version table. Fails no transaction."""
     if not inspect(connection).has_table(NAME, schema=layout.schema):
         return None
-    return connection.scalar(select_revision(layout))
+    revision: str | None = connection.scalar(select_revision(layout))
+    return revision
 
 
 def has_any_table(connection: Connection, layout: Layout) -> bool:
@@ -77,7 +78,7 @@ def _heads(context: MigrationContext, layout: Layout) -> tuple[str, ...]:
         return ()
     if revision is not None and revision not in REVISIONS and not context.opts.get("dont_mutate"):
         raise ConfigurationError(
-            f"The database is at revision {revision}, which this agnodb does not know: use the agnodb that made it."
+            f"The database is at revision {revision}, which only a newer agnodb knows: install that one."
         )
     return (revision,) if revision else ()
 

@@ -1,7 +1,8 @@
 """`agnodb_version`: the revision of each set of tables, in the schema where the tables are.
 
-It is a table of our own because `alembic_version` may be the application's, and it has one row per set of table
-names because several sets in one schema are normal: with one row for all, the second set would count as made.
+It is a table of our own because `alembic_version` may be the application's, and it has one row per set of
+table names because several sets in one schema are normal: with one row for all, the second set would count as
+made.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ NAME = "agnodb_version"
 
 @lru_cache(maxsize=256)
 def version_table(schema: str | None) -> Table:
-    """The table in `schema`. `tables` holds the set's names as JSON: what the digest in `layout` stands for."""
+    """The table in `schema`. `tables` has the set's names as JSON: what the digest in `layout` means."""
     return Table(
         NAME,
         MetaData(schema=schema),
@@ -32,7 +33,7 @@ def version_table(schema: str | None) -> Table:
     )
 
 
-def select_revision(layout: Layout) -> Select[tuple[str]]:
+def select_revision(layout: Layout) -> Select[Any]:
     """The statement that reads the revision of `layout`: one row or none."""
     table = version_table(layout.schema)
     return select(table.c.revision).where(table.c.layout == layout.key)

@@ -17,6 +17,8 @@ from agnodb.sql.dialects.base import Dialect
 R = TypeVar("R", bound=Record)
 
 INT64 = 2**63
+MAX_KEY_BYTES = 2000
+"""A row of a PostgreSQL btree holds 2,704 bytes, and a key shares it with the other columns of its index."""
 
 
 def text_in(value: Any) -> str:
@@ -26,6 +28,14 @@ def text_in(value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidValueError("A text is needed here.", detail=repr(type(value)))
     return codec.encode_text(value)
+
+
+def key_in(value: Any) -> str:
+    """A value for a text column that is a key or has an index."""
+    text = text_in(value)
+    if len(text.encode()) > MAX_KEY_BYTES:
+        raise InvalidValueError(f"An id must not exceed {MAX_KEY_BYTES} bytes.", detail=str(len(text)))
+    return text
 
 
 def integer_in(value: Any) -> int:
@@ -70,8 +80,7 @@ class RowMap(Generic[R]):
         self._fields = column_fields(record)
         self.columns: tuple[Column[Any], ...] = tuple(table.c[name] for name in self._fields)
         self._in = {c.name: _binder(c) for c in self.columns}
-        # A NOT NULL document that is None is stored as JSON null, as agno does.
-        self._required_json = frozenset(c.name for c in self.columns if isinstance(c.type, JSON) and not c.nullable)
+        self._required = frozenset(c.name for c in self.columns if not c.nullable)
         self._out = tuple(zip(self._fields.values(), map(_reader, self.columns), strict=True))
 
     def selected(self, source: Any = None) -> list[ColumnElement[Any]]:
@@ -106,7 +115,8 @@ class RowMap(Generic[R]):
             convert = self._in.get(name)
             if convert is None:
                 raise InvalidValueError("There is no such field.", detail=name)
-            made[_bind_name(name)] = None if value is None and name not in self._required_json else convert(value)
+            # A NOT NULL document that is None is stored as JSON null, as agno does; any other is refused.
+            made[_bind_name(name)] = None if value is None and name not in self._required else convert(value)
         return made
 
     def values(self, record: R) -> dict[str, Any]:
@@ -126,7 +136,14 @@ def _binder(column: Column[Any]) -> Callable[[Any], Any]:
         return boolean_in
     if isinstance(column.type, BigInteger):
         return integer_in
-    return date_in if isinstance(column.type, Date) else text_in
+    if isinstance(column.type, Date):
+        return date_in
+    return key_in if _is_key(column) else text_in
+
+
+def _is_key(column: Column[Any]) -> bool:
+    indexed = (index for index in column.table.indexes if column.name in index.columns)
+    return column.primary_key or bool(column.foreign_keys) or any(indexed)
 
 
 def _reader(column: Column[Any]) -> Callable[[Any], Any] | None:

@@ -36,7 +36,7 @@ PORT_ATTEMPTS = 5
 
 ALWAYS = ("-k", "", "-c", f"listen_addresses={LOOPBACK}", "-c", "max_connections=200")
 # Shared memory as files of the data directory, or each killed server would leave a megabyte in /dev/shm.
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "dynamic_shared_memory_type=mmap")
+FAST = ("fsync=off", "full_page_writes=off", "dynamic_shared_memory_type=mmap")
 
 
 class ServerUnavailableError(RuntimeError):

@@ -1,14 +1,23 @@
 """The tables of agno 3.1
 
-Tables, columns, types, keys and indexes are those that agno 3.1.10 makes in an empty database. Tables that agno
-made itself are taken as they are.
+Tables, columns, types, keys and indexes are those that agno 3.1.10 makes in an empty database. Tables that
+agno made itself are taken as they are.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Date, String
 
-from agnodb.migrations.operations import Epoch, Field, Json, LongText, SchemaOperations, key, optional, required
+from agnodb.migrations.operations import (
+    Epoch,
+    Field,
+    Json,
+    LongText,
+    SchemaOperations,
+    key,
+    optional,
+    required,
+)
 
 revision = "0001"
 down_revision = None
@@ -49,7 +58,13 @@ TABLES: dict[str, list[Field]] = {
     "metrics": [
         key("id"),
         *required(BigInteger, "agent_runs_count", "team_runs_count", "workflow_runs_count"),
-        *required(BigInteger, "agent_sessions_count", "team_sessions_count", "workflow_sessions_count", "users_count"),
+        *required(
+            BigInteger,
+            "agent_sessions_count",
+            "team_sessions_count",
+            "workflow_sessions_count",
+            "users_count",
+        ),
         *required(Json, "token_metrics", "model_metrics"),
         *required(Date, "date"),
         *required(String, "aggregation_period", "user_id"),
@@ -126,7 +141,9 @@ TABLES: dict[str, list[Field]] = {
         *optional(String, "locked_by"),
         *optional(Epoch, "locked_at"),
         *optional(String, "user_id", "managed_by", "target_type", "target_id", "created_by_run_id"),
-        *optional(String, "created_by_session_id", "updated_by_run_id", "updated_by_session_id", "disabled_reason"),
+        *optional(
+            String, "created_by_session_id", "updated_by_run_id", "updated_by_session_id", "disabled_reason"
+        ),
         *required(Epoch, "created_at"),
         *optional(Epoch, "updated_at"),
     ],
@@ -179,8 +196,8 @@ INDEXED = {
     "spans": ("trace_id", "parent_span_id", "start_time", "created_at"),
     "schema_versions": ("created_at",),
     "learnings": (
-        "learning_type", "namespace", "user_id", "agent_id", "team_id", "workflow_id", "session_id", "entity_id",
-        "entity_type", "created_at",
+        "learning_type", "namespace", "user_id", "agent_id", "team_id", "workflow_id", "session_id",
+        "entity_id", "entity_type", "created_at",
     ),
     "schedules": ("name", "next_run_at", "user_id", "managed_by", "target_id", "created_at"),
     "schedule_runs": ("schedule_id", "status", "user_id", "created_at"),
@@ -213,7 +230,7 @@ def upgrade(schema: SchemaOperations) -> None:
     schema.create_index("knowledge", "user_id", "linked_to")
     schema.create_index("schedules", "enabled", "next_run_at")
     schema.create_index("schedules", "user_id", "enabled", "next_run_at")
-    # A schedule's name is taken once per owner. NULLs are distinct, so those without an owner have an index too.
+    # A schedule's name is taken once per owner; NULLs are distinct, so no owner has an index of its own.
     schema.create_index(
         "schedules", "user_id", "name", name="{table}_uq_user_name", unique=True, where="user_id IS NOT NULL"
     )

@@ -1,0 +1,46 @@
+"""How a revision describes the columns of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, String, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+# Frozen with the revisions: the models have types of their own, which may move on.
+Json = JSON().with_variant(JSONB(), "postgresql")
+LongText = Text().with_variant(String(), "sqlite")
+Epoch = BigInteger()
+
+Kind = TypeEngine[Any] | type[TypeEngine[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column as a revision describes it. A `Column` would belong to the one table it was first used for."""
+
+    name: str
+    kind: Kind
+    nullable: bool = True
+    primary_key: bool = False
+
+    def column(self) -> Column[Any]:
+        """A new column of this description."""
+        return Column(self.name, self.kind, nullable=self.nullable, primary_key=self.primary_key)
+
+
+def key(name: str) -> Field:
+    """A primary key of text."""
+    return Field(name, String, nullable=False, primary_key=True)
+
+
+def required(kind: Kind, *names: str) -> list[Field]:
+    """Columns that are never NULL."""
+    return [Field(name, kind, nullable=False) for name in names]
+
+
+def optional(kind: Kind, *names: str) -> list[Field]:
+    """Columns that may be NULL."""
+    return [Field(name, kind) for name in names]

@@ -1,0 +1,130 @@
+"""Schedules in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import BigInteger, Executable, String, bindparam, case, func, null, or_, select, true, update
+
+from agnodb import clock
+from agnodb.errors import InvalidValueError
+from agnodb.filters import Page, present
+from agnodb.records.schedules import (
+    ON_DEMAND,
+    ScheduleRecord,
+    provenance_changes,
+    run_endpoints,
+    schedule_changes,
+)
+from agnodb.sql.rows import integer_in, text_in
+from agnodb.sql.single_rows import SingleRows
+
+
+class SqlScheduleRepository(SingleRows[ScheduleRecord]):
+    """See `agnodb.contracts.schedules.ScheduleRepository`."""
+
+    concept = "schedules"
+    record = ScheduleRecord
+
+    async def get(self, schedule_id: str, *, user_id: str | None = None) -> ScheduleRecord | None:
+        return await self.find(id=schedule_id, **present(user_id=user_id))
+
+    async def get_by_name(self, name: str, *, user_id: str | None) -> ScheduleRecord | None:
+        if user_id is not None:
+            return await self.find(name=name, user_id=user_id)
+        return await self.first("find_unowned", self._find_unowned, self.rows.parameters({"name": name}))
+
+    def _find_unowned(self) -> Executable:
+        unowned = self.table.c.user_id.is_(None)
+        return select(*self.rows.selected()).where(*self.equal(["name"]), unowned).limit(1)
+
+    async def list(
+        self, page: Page, *, enabled: bool | None = None, user_id: str | None = None
+    ) -> tuple[list[ScheduleRecord], int]:
+        return await self.page(page, present(enabled=enabled, user_id=user_id))
+
+    async def create(self, schedule: ScheduleRecord) -> ScheduleRecord:
+        stored = replace(schedule, created_at=clock.now() if schedule.created_at is None else schedule.created_at)
+        await self.insert(stored)
+        return stored
+
+    # -- changes ----------------------------------------------------------------------------------------------
+
+    async def update(
+        self, schedule_id: str, changes: Mapping[str, Any], *, user_id: str | None = None
+    ) -> ScheduleRecord | None:
+        made = {**schedule_changes(changes), "updated_at": clock.now()}
+        return await self.change(made, id=schedule_id, **present(user_id=user_id))
+
+    async def stamp(self, schedule_id: str, provenance: Mapping[str, Any]) -> bool:
+        made = {**provenance_changes(provenance), "updated_at": clock.now()}
+        return await self.change(made, id=schedule_id) is not None
+
+    async def disable_for_target(self, target_type: str, target_id: str, *, reason: str | None = None) -> int:
+        given = {
+            "for_type": text_in(target_type),
+            "for_id": text_in(target_id),
+            "endpoints": self.dialect.texts(map(text_in, run_endpoints(target_type, target_id))),
+        }
+        values = {"enabled": False, "disabled_reason": reason, "updated_at": clock.now()}
+        given.update(self.rows.parameters(values))
+        return len(await self.run("disable_for_target", self._disable_for_target, given))
+
+    def _disable_for_target(self) -> Executable:
+        stored = self.table.c
+        for_type, for_id = bindparam("for_type", type_=String()), bindparam("for_id", type_=String())
+        aimed = or_(
+            (stored.target_type == for_type) & (stored.target_id == for_id),
+            self.dialect.any_of(stored.endpoint, "endpoints"),
+        )
+        values = self.rows.binds(("enabled", "disabled_reason", "updated_at"))
+        return update(self.table).where(aimed, stored.enabled == true()).values(values).returning(self.key)
+
+    # -- the lock of the worker that runs it --------------------------------------------------------------------
+
+    async def claim_due(self, worker_id: str, *, lock_grace_seconds: int = 300) -> ScheduleRecord | None:
+        now, grace = clock.now(), integer_in(lock_grace_seconds)
+        if grace < 0:
+            raise InvalidValueError("The grace of a lock must not be negative.", detail=repr(lock_grace_seconds))
+        lock = self.rows.parameters({"locked_by": text_in(worker_id), "locked_at": now})
+        return await self.first("claim_due", self._claim_due, {**lock, "now": now, "stale": now - grace})
+
+    def _claim_due(self) -> Executable:
+        stored, now, stale = self.table.c, bindparam("now", type_=BigInteger()), bindparam("stale", type_=BigInteger())
+        due = (
+            (stored.enabled == true())
+            & (stored.next_run_at <= now)
+            & or_(stored.locked_by.is_(None), stored.locked_at <= stale)
+        )
+        first = self.dialect.claim_one(self.table, due, stored.next_run_at)
+        lock = self.rows.binds(("locked_by", "locked_at"))
+        return update(self.table).where(self.key == first).values(lock).returning(*self.rows.selected())
+
+    async def release(
+        self,
+        schedule_id: str,
+        *,
+        next_run_at: int | None = None,
+        worker_id: str | None = None,
+        locked_at: int | None = None,
+    ) -> bool:
+        filters = present(id=schedule_id, locked_by=worker_id, locked_at=locked_at)
+        given = self.rows.parameters({**filters, "next_run_at": next_run_at})
+        return bool(await self.run("release", self._release, {**given, "now": clock.now()}, *sorted(filters)))
+
+    def _release(self, *names: str) -> Executable:
+        stored, given = self.table.c, self.rows.binds(["next_run_at"])["next_run_at"]
+        following = case((stored.cron_expr == ON_DEMAND, null()), else_=func.coalesce(given, stored.next_run_at))
+        values = {
+            "locked_by": null(),
+            "locked_at": null(),
+            "next_run_at": following,
+            "updated_at": bindparam("now", type_=BigInteger()),
+        }
+        return update(self.table).where(*self.equal(names)).values(values).returning(self.key)
+
+    async def delete(self, schedule_id: str, *, user_id: str | None = None) -> bool:
+        # The runs go with their schedule: the foreign key cascades.
+        return await self.delete_where(id=schedule_id, **present(user_id=user_id)) > 0

@@ -1,0 +1,40 @@
+"""Rows that are inserted once and changed column by column, each in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Executable, bindparam, insert, update
+
+from agnodb.records.base import Record
+from agnodb.sql.repository import SqlRepository
+
+R = TypeVar("R", bound=Record)
+
+
+class SingleRows(SqlRepository[R]):
+    """Base of repositories without an upsert."""
+
+    async def insert(self, record: R) -> None:
+        """Insert `record`. Raises DuplicateKeyError when its key, or a unique value, is taken."""
+        await self.run("insert", self._insert, self.rows.parameters(self.rows.values(record)))
+
+    def _insert(self) -> Executable:
+        return insert(self.table).values(self.rows.binds(column.name for column in self.rows.columns))
+
+    async def change(self, changes: Mapping[str, Any], **filters: Any) -> R | None:
+        """Set `changes` in the one row whose columns equal `filters`; the changed record, or None."""
+        found_by = dict(zip(map(_found_by, filters), self.rows.parameters(filters).values(), strict=True))
+        parameters = {**self.rows.parameters(changes), **found_by}
+        return await self.first("change", self._change, parameters, tuple(sorted(changes)), tuple(sorted(filters)))
+
+    def _change(self, names: Sequence[str], filters: Sequence[str]) -> Executable:
+        # A column may be looked for and set at once, hence binds of their own.
+        columns = (self.table.c[name] for name in filters)
+        found = (column == bindparam(_found_by(column.name), type_=column.type) for column in columns)
+        return update(self.table).where(*found).values(self.rows.binds(names)).returning(*self.rows.selected())
+
+
+def _found_by(column: str) -> str:
+    return f"found_by_{column}"

@@ -1,0 +1,53 @@
+"""The conformance suite: what a backend must do to be one, as tests that any backend can run.
+
+    from agnodb.testing.conformance import DatabaseConformance
+
+    class TestMyDb(DatabaseConformance):
+        @pytest_asyncio.fixture
+        async def make_db(self, tmp_path):
+            ...  # yields an async function: every call gives another database object on the same empty storage
+
+The tests need pytest and pytest-asyncio (`asyncio_mode = auto`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest_asyncio
+
+from agnodb.testing.conformance.databases import DatabaseLifeConformance
+from agnodb.testing.conformance.eval_runs import EvalRunConformance
+from agnodb.testing.conformance.knowledge import KnowledgeConformance
+from agnodb.testing.conformance.memories import MemoryConformance
+from agnodb.testing.conformance.runs import RunConformance
+from agnodb.testing.conformance.sessions import SessionConformance
+
+
+class _Fixtures:
+    @pytest_asyncio.fixture
+    async def db(self, make_db: Callable[[], Awaitable[Any]]) -> Any:
+        """An open, empty database."""
+        return await make_db()
+
+
+def _suite(*parts: type) -> type:
+    """One test class of all parts, each test under the name of its part: two parts may promise alike."""
+    members: dict[str, Any] = {"__doc__": "Everything that a backend promises."}
+    for part in parts:
+        concept = part.__name__.removesuffix("Conformance").lower()
+        for name, member in vars(part).items():
+            if name.startswith("test_"):
+                members[f"test_{concept}_{name.removeprefix('test_')}"] = member
+    return type("DatabaseConformance", (_Fixtures,), members)
+
+
+DatabaseConformance = _suite(
+    DatabaseLifeConformance,
+    SessionConformance,
+    RunConformance,
+    MemoryConformance,
+    KnowledgeConformance,
+    EvalRunConformance,
+)
