@@ -11,14 +11,20 @@ from agnodb.config import TableNames
 from agnodb.errors import ConfigurationError
 
 _HIDDEN = "***"
+_OTHER_TABLES = (
+    "components_table", "products_table", "sources_table", "projects_table", "tasks_table", "job_table",
+    "auth_tokens_table", "service_accounts_table",
+)  # fmt: skip
 
 
 def table_arguments(arguments: Mapping[str, Any]) -> dict[str, str | None]:
-    """The table names among `arguments`, of the tables that agnodb keeps.
-
-    agno has arguments for other tables too; those are accepted and have no effect.
-    """
+    """The names among `arguments` of the tables that agnodb keeps."""
     return {name: arguments.get(name) for name in TableNames.arguments()}
+
+
+def other_tables(arguments: Mapping[str, Any]) -> dict[str, str | None]:
+    """The names among `arguments` of agno's further tables: agnodb does not keep them, agno's base knows them."""
+    return {name: arguments.get(name) for name in _OTHER_TABLES}
 
 
 def rebuilt_url(url: str | None, complete: str | None) -> str | None:

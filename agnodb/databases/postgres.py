@@ -9,7 +9,7 @@ from typing import Any, Self
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.config import DEFAULT_SCHEMA
-from agnodb.databases.arguments import rebuilt_url, table_arguments
+from agnodb.databases.arguments import other_tables, rebuilt_url, table_arguments
 from agnodb.databases.sql import SqlDatabase
 from agnodb.errors import ConfigurationError
 from agnodb.executors.engines import postgres_engine
@@ -61,7 +61,7 @@ class AsyncPostgresDb(SqlDatabase):
         create_schema: bool = True,
         sandbox_table: str | None = None,
     ) -> None:
-        tables = table_arguments(locals())
+        tables, others = table_arguments(locals()), other_tables(locals())
         if db_engine is None and db_url is None:
             raise ConfigurationError(f"AsyncPostgresDb needs a db_url or a db_engine. A URL looks like {EXAMPLES}")
         url = async_url(db_url if db_engine is None else db_engine.url)  # type: ignore[arg-type]
@@ -77,6 +77,7 @@ class AsyncPostgresDb(SqlDatabase):
             schema=DEFAULT_SCHEMA if db_schema is None else db_schema,
             id=id,
             tables=tables,
+            other_tables=others,
             create_schema=create_schema,
         )
         self.db_url, self.db_schema = db_url, self._layout.schema or DEFAULT_SCHEMA

@@ -45,10 +45,11 @@ class SqlDatabase(AllMethods, AsyncBaseDb):
         schema: str | None,
         id: str | None,
         tables: Mapping[str, str | None],
+        other_tables: Mapping[str, str | None],
         create_schema: bool,
     ) -> None:
         layout = layout_from(tables, schema_default=schema)
-        super().__init__(id=id or _stable_id(url, layout), **tables)
+        super().__init__(id=id or _stable_id(url, layout), **tables, **other_tables)
         self._name_tables(layout)
         self.create_schema = create_schema
         self.objects = objects()

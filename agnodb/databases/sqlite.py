@@ -10,7 +10,7 @@ from typing import Any, Self
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agnodb.databases.arguments import table_arguments
+from agnodb.databases.arguments import other_tables, table_arguments
 from agnodb.databases.sql import SqlDatabase
 from agnodb.errors import ConfigurationError
 from agnodb.executors.engines import SharedMemory, prepare_sqlite, sqlite_engine
@@ -59,7 +59,7 @@ class AsyncSqliteDb(SqlDatabase):
         id: str | None = None,
         create_schema: bool = True,
     ) -> None:
-        tables = table_arguments(locals())
+        tables, others = table_arguments(locals()), other_tables(locals())
         self.db_url, self.db_file, self._memory = db_url, None, None
         if db_engine is not None:
             url = async_url(db_engine.url)
@@ -81,6 +81,7 @@ class AsyncSqliteDb(SqlDatabase):
             schema=None,
             id=id,
             tables=tables,
+            other_tables=others,
             create_schema=create_schema,
         )
 

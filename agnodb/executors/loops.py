@@ -42,6 +42,7 @@ class LoopEngines:
     def __init__(self, make: Callable[[], AsyncEngine], *, owned: bool = True) -> None:
         self._make, self._owned = make, owned
         self._states: dict[asyncio.AbstractEventLoop, LoopState] = {}
+        self._closing: set[asyncio.Task[None]] = set()  # a loop keeps only a weak reference to a task
         self._lock = threading.Lock()
 
     def current(self) -> LoopState:
@@ -90,12 +91,12 @@ class LoopEngines:
             elif loop.is_closed():
                 state.abandon()
             else:
-                loop.call_soon_threadsafe(_dispose_later, state)
+                loop.call_soon_threadsafe(self._dispose_there, state)
 
-
-def _dispose_later(state: LoopState) -> None:
-    task = asyncio.ensure_future(state.engine.dispose())
-    state.connections.add(task)  # the loop keeps only a weak reference to a task
+    def _dispose_there(self, state: LoopState) -> None:
+        task = asyncio.get_running_loop().create_task(state.engine.dispose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
 
 def _abandon(connection: Any) -> None:

@@ -18,7 +18,7 @@ def record_from(kind: type[R], data: Mapping[str, Any]) -> R:
     try:
         return kind(**data)
     except TypeError as error:
-        raise InvalidValueError("These fields cannot be stored: some are unknown or missing.", detail=str(error)) from error
+        raise InvalidValueError("Some of these fields are unknown, or some are missing.", detail=str(error)) from error
 
 
 def completed(data: Mapping[str, Any], stored: Record) -> dict[str, Any]:
