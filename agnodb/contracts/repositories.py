@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from agnodb.contracts.approvals import ApprovalRepository
 from agnodb.contracts.eval_runs import EvalRunRepository
 from agnodb.contracts.knowledge import KnowledgeRepository
 from agnodb.contracts.memories import MemoryRepository
 from agnodb.contracts.runs import RunRepository
+from agnodb.contracts.schedule_runs import ScheduleRunRepository
+from agnodb.contracts.schedules import ScheduleRepository
 from agnodb.contracts.schema_versions import SchemaVersionRepository
 from agnodb.contracts.sessions import SessionRepository
 
@@ -27,3 +30,9 @@ class Repositories(Protocol):
     def eval_runs(self) -> EvalRunRepository: ...
     @property
     def schema_versions(self) -> SchemaVersionRepository: ...
+    @property
+    def approvals(self) -> ApprovalRepository: ...
+    @property
+    def schedules(self) -> ScheduleRepository: ...
+    @property
+    def schedule_runs(self) -> ScheduleRunRepository: ...

@@ -9,6 +9,10 @@ from typing import Any, Protocol
 from agnodb.filters import Page
 from agnodb.records.spans import SpanRecord
 
+Spans = list[SpanRecord]
+Groups = tuple[list[dict[str, Any]], int]
+"""A page of groups, and the number of all groups."""
+
 
 class SpanRepository(Protocol):
     """Spans by id, and the spans of traces."""
@@ -35,7 +39,7 @@ class SpanRepository(Protocol):
 
     async def earliest(
         self, limit: int | None = None, *, trace_id: str | None = None, parent_span_id: str | None = None
-    ) -> list[SpanRecord]:
+    ) -> Spans:
         """At most `limit` spans in the order of their start, without counting the rest. No limit means all."""
         ...
 
@@ -59,7 +63,7 @@ class SpanRepository(Protocol):
         end_time: datetime | str | None = None,
         name: str | None = None,
         span_type: str | None = None,
-    ) -> tuple[list[dict[str, Any]], int]:
+    ) -> Groups:
         """One page of groups by name and type, and the number of all groups; by default the busiest first.
 
         Each has `name`, `span_type`, `total_calls`, `error_count`, the average, 95th percentile and maximum of the

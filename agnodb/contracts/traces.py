@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from agnodb.filters import Page
 from agnodb.records.traces import TraceRecord, TraceRow
 
+Groups = tuple[list[dict[str, Any]], int]
+"""A page of groups, and the number of all groups."""
+
 
 class TraceRepository(Protocol):
     """Traces by id. Times are datetimes or ISO 8601 text in any timezone: the same instant gives the same answer."""
@@ -52,7 +55,7 @@ class TraceRepository(Protocol):
         start_time: datetime | str | None = None,
         end_time: datetime | str | None = None,
         filter_expr: Mapping[str, Any] | None = None,
-    ) -> tuple[list[dict[str, Any]], int]:
+    ) -> Groups:
         """One page of groups and the number of all groups, over traces created from `start_time` to `end_time`.
 
         `group_by` is 'session', 'agent', 'team', 'workflow', or 'endpoint' (by the name of traces without a

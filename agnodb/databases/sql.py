@@ -68,6 +68,8 @@ class SqlDatabase(AllMethods, AsyncBaseDb):
         self.sessions, self.runs = repositories.sessions, repositories.runs
         self.memories, self.knowledge = repositories.memories, repositories.knowledge
         self.eval_runs, self.schema_versions = repositories.eval_runs, repositories.schema_versions
+        self.approvals, self.schedules = repositories.approvals, repositories.schedules
+        self.schedule_runs = repositories.schedule_runs
 
     def _name_tables(self, layout: Layout) -> None:
         """The attributes under which agno looks for the names of the tables."""

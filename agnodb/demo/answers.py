@@ -107,8 +107,21 @@ def _results(messages: Sequence[Message]) -> list[str]:
         if message.role == "user":
             break
         if message.role == "tool":
-            results.insert(0, message.get_content_string())
+            results.insert(0, _told(message.get_content_string()))
     return results
+
+
+def _told(result: str) -> str:
+    """A tool's result; of documents that were found, their contents."""
+    try:
+        found = json.loads(result)
+    except ValueError:
+        return result
+    documents = found if isinstance(found, list) else []
+    contents = [
+        str(document["content"]) for document in documents if isinstance(document, dict) and "content" in document
+    ]
+    return " ".join(contents) or result
 
 
 def _known(messages: Sequence[Message]) -> list[str]:
@@ -217,11 +230,7 @@ def _filled(schema: Schema, messages: Sequence[Message]) -> dict[str, Any]:
 
 
 def _kind(schema: Schema) -> Any:
-    kinds = [
-        part.get("type")
-        for part in (schema, *schema.get("anyOf", ()))
-        if part.get("type") not in (None, "null")
-    ]
+    kinds = [part.get("type") for part in (schema, *schema.get("anyOf", ())) if part.get("type") not in (None, "null")]
     return kinds[0] if kinds else "string"
 
 

@@ -68,26 +68,29 @@ async def current(engine: AsyncEngine, layout: Layout) -> str | None:
     try:
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
-            try:
-                revision: str | None = await connection.scalar(select_revision(layout))
-                return revision
-            except DBAPIError as error:
-                if await _is_missing(connection, error):
-                    return None
-                raise
+            return await _read(connection, layout)
     except Exception as error:
         raise translate(error, upgrade_command(layout)) from error
 
 
-async def _is_missing(connection: AsyncConnection, error: DBAPIError) -> bool:
-    """Whether the statement failed because there is no version table."""
-    if getattr(error.orig, "sqlite_errorcode", None) != SQLITE_ERROR:
-        return getattr(error.orig, "sqlstate", None) in _NO_SCHEMA_OR_TABLE
-    # SQLite has one code for a missing table and for much else.
-    found = await connection.scalar(
-        text("SELECT count(*) FROM sqlite_master WHERE name = :name"), {"name": NAME}
-    )
-    return found == 0
+async def _read(connection: AsyncConnection, layout: Layout) -> str | None:
+    statement = select_revision(layout)
+    revision: str | None
+    try:
+        revision = await connection.scalar(statement)
+        return revision
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _NO_SCHEMA_OR_TABLE:
+            return None
+        if getattr(error.orig, "sqlite_errorcode", None) != SQLITE_ERROR:
+            raise
+    # SQLite has one code for a missing table and for much else. Only the catalog tells, and by now the table may
+    # be there: another process has just made it.
+    catalog = text("SELECT count(*) FROM sqlite_master WHERE name = :name")
+    if not await connection.scalar(catalog, {"name": NAME}):
+        return None
+    revision = await connection.scalar(statement)
+    return revision
 
 
 async def _once_nobody_migrates(engine: AsyncEngine, layout: Layout) -> str | None:

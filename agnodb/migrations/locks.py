@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agnodb.config import Layout
@@ -84,7 +84,8 @@ async def _write_lock(connection: AsyncConnection, wait: float) -> AsyncIterator
         yield
         await connection.exec_driver_sql("COMMIT")
     except BaseException:
-        with suppress(OperationalError):
+        # Nothing to roll back when COMMIT did, or when a cancelled call has closed the connection.
+        with suppress(SQLAlchemyError):
             await connection.exec_driver_sql("ROLLBACK")
         raise
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from agnodb.sql.approvals import SqlApprovalRepository
 from agnodb.sql.eval_runs import SqlEvalRunRepository
 from agnodb.sql.executor import Executor
 from agnodb.sql.knowledge import SqlKnowledgeRepository
 from agnodb.sql.memories import SqlMemoryRepository
 from agnodb.sql.repository import Statements
 from agnodb.sql.runs import SqlRunRepository
+from agnodb.sql.schedule_runs import SqlScheduleRunRepository
+from agnodb.sql.schedules import SqlScheduleRepository
 from agnodb.sql.schema_versions import SqlSchemaVersionRepository
 from agnodb.sql.sessions import SqlSessionRepository
 
@@ -22,3 +25,6 @@ class SqlRepositories:
         self.knowledge = SqlKnowledgeRepository(executor, statements)
         self.eval_runs = SqlEvalRunRepository(executor, statements)
         self.schema_versions = SqlSchemaVersionRepository(executor, statements)
+        self.approvals = SqlApprovalRepository(executor, statements)
+        self.schedules = SqlScheduleRepository(executor, statements)
+        self.schedule_runs = SqlScheduleRunRepository(executor, statements)

@@ -12,7 +12,7 @@ from agnodb.models.base import Tables
 from agnodb.records.base import Record
 from agnodb.sql.dialects.base import Dialect
 from agnodb.sql.executor import Executor, Row, Shape
-from agnodb.sql.rows import RowMap
+from agnodb.sql.rows import RowMap, text_in
 
 R = TypeVar("R", bound=Record)
 G = TypeVar("G")
@@ -193,7 +193,7 @@ class SqlRepository(Generic[R]):
 
     async def delete_any(self, keys: Iterable[str], **filters: Any) -> int:
         """Delete the rows with one of `keys` whose columns also equal `filters`; the number deleted."""
-        parameters = {"keys": self.dialect.texts(keys), **self.rows.parameters(filters)}
+        parameters = {"keys": self.dialect.texts(map(text_in, keys)), **self.rows.parameters(filters)}
         return len(await self.run("delete_any", self._delete_any, parameters, *sorted(filters)))
 
     def _delete_any(self, *names: str) -> Executable:

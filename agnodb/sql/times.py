@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from agnodb import clock
@@ -19,3 +20,8 @@ def time_in(moment: Any) -> str:
 def time_from(moment: Any) -> str:
     """The first text of that instant: agno's own has no microseconds when they are zero."""
     return clock.iso_utc_from(time_in(moment))
+
+
+def time_now() -> str:
+    """The text of the current time."""
+    return clock.iso_utc(datetime.now(UTC))

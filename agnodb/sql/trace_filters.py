@@ -129,7 +129,7 @@ class TraceFilter:
             return self._dialect.text_match(column, binds[0])
         values = [bindparam(name, type_=Float() if key in _NUMBERS else String()) for name in binds]
         if len(values) == 2:
-            same = column.between(*values)
+            same = column.between(values[0], values[1])
             return same if op == "EQ" else not_(same)
         return _COMPARISONS[op](column, values[0])
 

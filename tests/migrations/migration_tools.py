@@ -48,7 +48,10 @@ class Database:
         return Layout(self.schema, TableNames.from_arguments(arguments))
 
     def engine(self) -> AsyncEngine:
-        return create_async_engine(async_url(self.url))
+        engine = create_async_engine(async_url(self.url))
+        if not self.is_postgres:
+            sa.event.listen(engine.sync_engine, "connect", _without_fsync)
+        return engine
 
     def sync(self) -> sa.Engine:
         """An engine that knows nothing of agnodb."""
@@ -69,6 +72,12 @@ class Database:
     def versions(self) -> dict[str, str]:
         """The rows of our version table."""
         return dict(self.execute(f"SELECT layout, revision FROM {self.name('agnodb_version')}"))
+
+
+def _without_fsync(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = OFF")
+    cursor.close()
 
 
 async def make_agno_tables(database: Database, **tables: str) -> None:

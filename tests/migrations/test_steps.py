@@ -168,8 +168,8 @@ async def test_a_table_that_another_set_uses_is_never_dropped(database: Database
 
 
 NAMES = {
-    "long": {"session_table": "s" * 63, "memory_table": "é" * 31, "schedules_table": "s" * 62},
-    "odd": {"session_table": 'My "Chats" 100%', "traces_table": "select", "versions_table": "v'; --"},
+    "long": {"session_table": "s" * 63, "runs_table": "r" * 63, "memory_table": "é" * 31, "schedules_table": "s" * 62},
+    "odd": {"session_table": "My 'Chats' 100%", "traces_table": "select", "versions_table": "v'; --"},
 }
 
 

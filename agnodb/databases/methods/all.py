@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from agnodb.databases.methods.approvals import ApprovalMethods
 from agnodb.databases.methods.eval_runs import EvalRunMethods
 from agnodb.databases.methods.knowledge import KnowledgeMethods
 from agnodb.databases.methods.memories import MemoryMethods
 from agnodb.databases.methods.runs import RunMethods
+from agnodb.databases.methods.schedule_runs import ScheduleRunMethods
+from agnodb.databases.methods.schedules import ScheduleMethods
 from agnodb.databases.methods.schema_versions import SchemaVersionMethods
 from agnodb.databases.methods.sessions import SessionMethods
 
 
 class AllMethods(
-    SessionMethods, RunMethods, MemoryMethods, KnowledgeMethods, EvalRunMethods, SchemaVersionMethods
+    SessionMethods,
+    RunMethods,
+    MemoryMethods,
+    KnowledgeMethods,
+    EvalRunMethods,
+    ApprovalMethods,
+    ScheduleMethods,
+    ScheduleRunMethods,
+    SchemaVersionMethods,
 ):
     """agno's database interface for the tables that agnodb keeps."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import Column, ColumnElement, Executable, Table
+from sqlalchemy import Column, ColumnElement, Executable, Select, Table
 
 LIKE_ESCAPE = "\\"
 
@@ -57,6 +57,22 @@ class Dialect(ABC):
         """A FROM that has one row for each text in a JSON array column, and the element's expression."""
 
     @abstractmethod
+    def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
+        """The JSON object at `key` of a JSON object; NULL when there is none."""
+
+    @abstractmethod
+    def json_values(self, source: Any, document: ColumnElement[Any]) -> tuple[Any, ColumnElement[Any]]:
+        """A FROM that has, for each row of `source`, one row for each value of a JSON object, and the value."""
+
+    @abstractmethod
+    def json_object_of(self, members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
+        """A JSON object of columns."""
+
+    @abstractmethod
+    def json_array_of(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
+        """An aggregate: the JSON array of `element` of each row."""
+
+    @abstractmethod
     def any_of(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """Whether `column` is one of the texts of the bind `name` (see `texts`): one statement for any number."""
 
@@ -83,8 +99,25 @@ class Dialect(ABC):
         """
 
     @abstractmethod
+    def upsert_from(
+        self, table: Table, columns: Iterable[str], source: Select[Any], key: Iterable[str], update: Mapping[str, Any]
+    ) -> Any:
+        """INSERT of the rows of `source`, which has a WHERE; where `key` is taken: set `update`."""
+
+    @abstractmethod
     def excluded(self, name: str) -> ColumnElement[Any]:
         """In an upsert's `update` and `where`: the value of column `name` that was to be inserted."""
+
+    writes_nest: ClassVar[bool]
+    """Whether a statement may hold another INSERT, as a WITH of it."""
+
+    @abstractmethod
+    def rows_of(self, columns: Iterable[Column[Any]], name: str) -> Select[Any]:
+        """A row of `columns` for each object of the bind `name`, a JSON array; JSON columns are text in it."""
+
+    @abstractmethod
+    def insert_absent(self, columns: Iterable[Column[Any]], key: Iterable[str], name: str) -> Any:
+        """INSERT of `rows_of` into the table of `columns`; rows whose `key` is taken stay as they are."""
 
     @abstractmethod
     def insert_run(
@@ -104,6 +137,18 @@ class Dialect(ABC):
 
         Two workers that claim at the same time never get the same row.
         """
+
+    @abstractmethod
+    def one_at_a_time(self, table: Table) -> Executable:
+        """A statement that waits for the other transactions that ran it for `table` to end."""
+
+    @abstractmethod
+    def random_id(self) -> ColumnElement[Any]:
+        """Another random text in every row."""
+
+    @abstractmethod
+    def day_start(self, day: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The epoch seconds at which a UTC day begins."""
 
     @abstractmethod
     def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, literal_column
+from sqlalchemy import Column, ColumnElement, Select, Table, literal_column
 
 
 class OnConflict:
@@ -23,6 +23,20 @@ class OnConflict:
         where: ColumnElement[bool] | None = None,
     ) -> Any:
         return self._on_conflict(self.insert(table).values(dict(values)), key, update, where)
+
+    def upsert_from(
+        self, table: Table, columns: Iterable[str], source: Select[Any], key: Iterable[str], update: Mapping[str, Any]
+    ) -> Any:
+        return self._on_conflict(self.insert(table).from_select(list(columns), source), key, update, None)
+
+    def rows_of(self, columns: Iterable[Column[Any]], name: str) -> Select[Any]:
+        raise NotImplementedError
+
+    def insert_absent(self, columns: Iterable[Column[Any]], key: Iterable[str], name: str) -> Any:
+        columns = list(columns)
+        rows = self.rows_of(columns, name)
+        statement = self.insert(columns[0].table).from_select([c.name for c in columns], rows)
+        return self._on_conflict(statement, key, update=None, where=None)
 
     def _on_conflict(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     ColumnElement,
@@ -13,13 +14,16 @@ from sqlalchemy import (
     DateTime,
     Executable,
     Numeric,
+    Select,
     Table,
     Text,
     any_,
     bindparam,
     case,
     cast,
+    column,
     exists,
+    extract,
     func,
     literal,
     literal_column,
@@ -38,6 +42,7 @@ class PostgresDialect(OnConflict, Dialect):
     """PostgreSQL 14 and later."""
 
     insert = staticmethod(insert)
+    writes_nest = True
 
     def json_in(self, name: str) -> ColumnElement[Any]:
         return cast(bindparam(name, type_=Text()), JSONB)
@@ -70,6 +75,20 @@ class PostgresDialect(OnConflict, Dialect):
         elements = func.jsonb_array_elements_text(array).table_valued("value", name="elements")
         return table.join(elements, true()), elements.c.value
 
+    def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
+        found = cast(document, JSONB)[key]
+        return case((func.jsonb_typeof(found) == "object", found))
+
+    def json_values(self, source: Any, document: ColumnElement[Any]) -> tuple[Any, ColumnElement[Any]]:
+        values = func.jsonb_each(document).table_valued("key", column("value", JSONB), name="members")
+        return source.join(values, true()), values.c.value
+
+    def json_object_of(self, members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
+        return func.jsonb_build_object(*(part for name in members for part in (literal_column(f"'{name}'"), members[name])))
+
+    def json_array_of(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.jsonb_agg(element)
+
     def any_of(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column == any_(cast(bindparam(name, type_=ARRAY(Text)), ARRAY(Text)))
 
@@ -78,6 +97,13 @@ class PostgresDialect(OnConflict, Dialect):
 
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return value.ilike(bindparam(name, type_=Text()), escape=LIKE_ESCAPE)
+
+    def rows_of(self, columns: Iterable[Column[Any]], name: str) -> Select[Any]:
+        typed = {c: column(c.name, Text() if isinstance(c.type, JSON) else c.type) for c in columns}
+        array = cast(bindparam(name, type_=Text()), JSON)
+        rows = func.json_to_recordset(array).table_valued(*typed.values(), name=f"{name}_rows")
+        rows = rows.render_derived(with_types=True)
+        return select(*(cast(rows.c[c.name], JSONB) if isinstance(c.type, JSON) else rows.c[c.name] for c in typed))
 
     def insert_run(
         self,
@@ -116,6 +142,15 @@ class PostgresDialect(OnConflict, Dialect):
         first = select(table.c.id).where(due).order_by(order_by, table.c.id).limit(1)
         return first.with_for_update(skip_locked=True).scalar_subquery()
 
+    def one_at_a_time(self, table: Table) -> Executable:
+        return select(cast(func.pg_advisory_xact_lock(func.hashtextextended(table.fullname, 0)), Text))
+
+    def random_id(self) -> ColumnElement[Any]:
+        return cast(func.gen_random_uuid(), Text)
+
+    def day_start(self, day: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(extract("epoch", day), BigInteger)
+
     def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:
         return cast(func.timezone(literal_column("'UTC'"), func.to_timestamp(epoch)), Date)
 
@@ -127,7 +162,7 @@ class PostgresDialect(OnConflict, Dialect):
 
     def milliseconds_between(self, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[Any]:
         moment = DateTime(timezone=True)
-        seconds = func.extract(literal_column("epoch"), cast(end, moment) - cast(start, moment))
+        seconds = func.extract("epoch", cast(end, moment) - cast(start, moment))
         return cast(func.trunc(cast(seconds, Numeric) * 1000), BigInteger)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     Executable,
+    Select,
     Table,
     Text,
     bindparam,
@@ -34,6 +35,7 @@ class SqliteDialect(OnConflict, Dialect):
     """SQLite 3.35 and later (RETURNING)."""
 
     insert = staticmethod(insert)
+    writes_nest = False
 
     def json_in(self, name: str) -> ColumnElement[Any]:
         return bindparam(name, type_=Text())
@@ -66,6 +68,20 @@ class SqliteDialect(OnConflict, Dialect):
         elements = func.json_each(_array(column)).table_valued("value", name="elements")
         return table.join(elements, true()), elements.c.value
 
+    def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
+        valid, where = _valid(document), f'$."{key}"'
+        return case((func.json_type(valid, where) == "object", func.json_extract(valid, where)))
+
+    def json_values(self, source: Any, document: ColumnElement[Any]) -> tuple[Any, ColumnElement[Any]]:
+        values = func.json_each(document).table_valued("value", name="members")
+        return source.join(values, true()), values.c.value
+
+    def json_object_of(self, members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
+        return func.json_object(*(part for name in members for part in (literal_column(f"'{name}'"), members[name])))
+
+    def json_array_of(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.json_group_array(element)
+
     def any_of(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         listed = func.json_each(bindparam(name, type_=Text())).table_valued("value", name=f"{name}_values")
         return column.in_(select(listed.c.value))
@@ -76,6 +92,12 @@ class SqliteDialect(OnConflict, Dialect):
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         # SQLite's LIKE ignores the case of ASCII letters only (https://www.sqlite.org/lang_expr.html#like).
         return value.like(bindparam(name, type_=Text()), escape=LIKE_ESCAPE)
+
+    def rows_of(self, columns: Iterable[Column[Any]], name: str) -> Select[Any]:
+        objects = func.json_each(bindparam(name, type_=Text())).table_valued("value", name=f"{name}_rows")
+        values = (func.json_extract(objects.c.value, f'$."{c.name}"') for c in columns)
+        # Without a WHERE, SQLite takes an ON CONFLICT for the ON of a join.
+        return select(*values).select_from(objects).where(literal_column("1") == literal_column("1"))
 
     def insert_run(
         self,
@@ -100,6 +122,15 @@ class SqliteDialect(OnConflict, Dialect):
     def claim_one(self, table: Table, due: ColumnElement[bool], order_by: ColumnElement[Any]) -> ColumnElement[Any]:
         return select(table.c.id).where(due).order_by(order_by, table.c.id).limit(1).scalar_subquery()
 
+    def one_at_a_time(self, table: Table) -> Executable:
+        return select(literal_column("1"))  # SQLite has one writer: whoever has begun a transaction
+
+    def random_id(self) -> ColumnElement[Any]:
+        return func.lower(func.hex(func.randomblob(16)))
+
+    def day_start(self, day: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(func.strftime("%s", day), BigInteger)
+
     def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:
         return type_coerce(func.date(epoch, "unixepoch"), Date)
 
@@ -110,9 +141,14 @@ class SqliteDialect(OnConflict, Dialect):
         return func.min(*values)
 
     def milliseconds_between(self, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[Any]:
-        # A Julian day as a double is exact to about 0.1 ms: round before the fraction is cut off.
-        days = func.julianday(end) - func.julianday(start)
-        return cast(func.round(days * literal_column("86400000.0")), BigInteger)
+        return (_microseconds(end) - _microseconds(start)) // 1000
+
+
+def _microseconds(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Of an ISO 8601 text in UTC; SQLite's own functions stop at milliseconds."""
+    seconds = cast(func.strftime("%s", moment), BigInteger)
+    fraction = case((func.substr(moment, 20, 1) == ".", cast(func.substr(moment, 21, 6), BigInteger)), else_=0)
+    return seconds * 1000000 + fraction
 
 
 def _valid(document: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -17,11 +17,14 @@ from typing import Any
 
 import pytest_asyncio
 
+from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.databases import DatabaseLifeConformance
 from agnodb.testing.conformance.eval_runs import EvalRunConformance
 from agnodb.testing.conformance.knowledge import KnowledgeConformance
 from agnodb.testing.conformance.memories import MemoryConformance
 from agnodb.testing.conformance.runs import RunConformance
+from agnodb.testing.conformance.schedule_runs import ScheduleRunsConformance
+from agnodb.testing.conformance.schedules import SchedulesConformance
 from agnodb.testing.conformance.sessions import SessionConformance
 
 
@@ -50,4 +53,7 @@ DatabaseConformance = _suite(
     MemoryConformance,
     KnowledgeConformance,
     EvalRunConformance,
+    ApprovalsConformance,
+    SchedulesConformance,
+    ScheduleRunsConformance,
 )

@@ -1,0 +1,178 @@
+"""Learnings in SQL."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    Insert,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from agnodb import clock, codec
+from agnodb.errors import InvalidValueError, OwnershipError
+from agnodb.filters import Listing, Page, present
+from agnodb.records.learnings import LearningRecord
+from agnodb.sql.dialects.base import LIKE_ESCAPE
+from agnodb.sql.ownership import keep_owner, may_write
+from agnodb.sql.repository import SqlRepository
+
+_PATTERNS = ("first_pattern", "second_pattern")
+_SEPARATORS = re.compile(r"[\s_\-]+")
+_LAST = "last_learning_updated_at"
+_USERS = Listing(key="user_id", sorts=("user_id", _LAST), default_sort=_LAST, default_order="desc")
+
+
+def search_patterns(query: str) -> list[str]:
+    """LIKE patterns for `query` in the text of a JSON document: none, one, or two.
+
+    Every separator of words matches any one character, so that "sarah chen" finds "sarah_chen". The second pattern
+    is for documents of agno on SQLite, which have \\uXXXX in the place of characters beyond ASCII.
+    """
+    words = [_as_stored(word) for word in _SEPARATORS.split(query) if word]
+    forms = [[json.dumps(word, ensure_ascii=ascii_only)[1:-1] for word in words] for ascii_only in (False, True)]
+    patterns = ["%" + "_".join(map(_literal, form)) + "%" for form in forms if form]
+    return list(dict.fromkeys(patterns))
+
+
+def _as_stored(word: str) -> str:
+    """The text inside the codec's tag, where the word is one that JSON columns cannot hold."""
+    document = json.loads(codec.encode(word))
+    return document if isinstance(document, str) else str(document[codec.TAG][1])
+
+
+def _literal(text: str) -> str:
+    return text.replace(LIKE_ESCAPE, LIKE_ESCAPE * 2).replace("%", f"{LIKE_ESCAPE}%")
+
+
+class SqlLearningRepository(SqlRepository[LearningRecord]):
+    """See `agnodb.contracts.learnings.LearningRepository`."""
+
+    concept = "learnings"
+    record = LearningRecord
+
+    # -- reads ------------------------------------------------------------------------------------------------
+
+    async def get(self, learning_id: str) -> LearningRecord | None:
+        return await self.find(learning_id=learning_id)
+
+    async def latest(self, limit: int | None = None, **filters: str | None) -> list[LearningRecord]:
+        return await self._latest((), limit, filters)
+
+    async def search(self, query: str, limit: int | None = None, **filters: str | None) -> list[LearningRecord]:
+        if not isinstance(query, str):
+            raise InvalidValueError("A text is needed here.", detail=repr(type(query)))
+        patterns = search_patterns(query)
+        return await self._latest(patterns, limit, filters) if patterns else []
+
+    async def _latest(
+        self, patterns: Sequence[str], limit: int | None, filters: Mapping[str, str | None]
+    ) -> list[LearningRecord]:
+        Page(limit).checked(self.listing)
+        given = present(**filters)
+        bound = {**self.rows.parameters(given), **dict(zip(_PATTERNS, patterns, strict=False)), "limit": limit}
+        if limit is None:
+            del bound["limit"]
+        variant = (tuple(sorted(given)), len(patterns), limit is None)
+        return [self.rows.read(row) for row in await self.run("latest", self._latest_first, bound, *variant)]
+
+    def _latest_first(self, names: Sequence[str], patterns: int, unlimited: bool) -> Executable:
+        where = self.equal(names)
+        if patterns:
+            content = cast(self.table.c.content, Text)
+            where.append(or_(*(self.dialect.text_match(content, name) for name in _PATTERNS[:patterns])))
+        order = self.order(Page().checked(self.listing))
+        statement = select(*self.rows.selected()).where(*where).order_by(*order)
+        return statement if unlimited else statement.limit(bindparam("limit", type_=BigInteger()))
+
+    async def user_stats(
+        self, page: Page, *, learning_type: str | None = None, user_id: str | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
+        page = page.checked(_USERS)
+        filters = present(learning_type=learning_type, user_id=user_id)
+        return await self.groups(
+            "user_stats",
+            lambda *variant: self._users(variant[:-2], *variant[-2:]),
+            Page(page.limit, page.page),
+            filters,
+            lambda row: {"user_id": codec.decode_text(row[0]), _LAST: row[1]},
+            variant=(page.sort_by, page.sort_order),
+        )
+
+    def _users(self, names: Sequence[str], sort_by: str, sort_order: str) -> Select[Any]:
+        owner, stored = self.table.c.user_id, self.table.c
+        last = func.max(func.coalesce(stored.updated_at, stored.created_at))
+        order = [owner] if sort_by == "user_id" else [last, owner]
+        return (
+            select(owner, last.label(_LAST))
+            .where(*self.equal(names), owner.is_not(None))
+            .group_by(owner)
+            .order_by(*(column.asc() if sort_order == "asc" else column.desc() for column in order))
+        )
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def upsert(self, learning: LearningRecord) -> LearningRecord:
+        now = clock.now()
+        created_at = now if learning.created_at is None else learning.created_at
+        updated_at = now if learning.updated_at is None else learning.updated_at
+        values = {**self.rows.values(learning), "created_at": created_at, "updated_at": updated_at}
+        stored = await self.first("upsert", self._upsert, {**self.rows.parameters(values), "now": now})
+        if stored is None:
+            raise OwnershipError(learning_id=learning.learning_id, user_id=learning.user_id)
+        return stored
+
+    def _upsert(self) -> Executable:
+        values = self.rows.binds(column.name for column in self.rows.columns)
+        update = {
+            "content": values["content"],
+            "metadata": values["metadata"],
+            "updated_at": bindparam("now", type_=BigInteger()),
+            "user_id": keep_owner(self.table, values["user_id"]),
+        }
+        owned = may_write(self.table, values["user_id"])
+        statement: Insert = self.dialect.upsert(self.table, values, ["learning_id"], update, owned)
+        return statement.returning(*self.rows.selected())
+
+    async def update(self, learning_id: str, content: Any, metadata: Any = None) -> bool:
+        values = {"learning_id": learning_id, "content": content, "metadata": metadata, "updated_at": clock.now()}
+        return bool(await self.run("update", self._update, self.rows.parameters(values)))
+
+    def _update(self) -> Executable:
+        bound = self.rows.binds(("learning_id", "content", "metadata", "updated_at"))
+        chosen = self.key == bound.pop("learning_id")
+        return update(self.table).where(chosen).values(bound).returning(self.key)
+
+    async def delete(self, learning_id: str) -> bool:
+        return await self.delete_where(learning_id=learning_id) > 0
+
+    async def delete_of_user(self, user_id: str, *, learning_type: str | None = None) -> int:
+        return await self.delete_where(user_id=user_id, **present(learning_type=learning_type))
+
+    # -- pages: after everything that names the type of the same name -----------------------------------------
+
+    async def list(
+        self, page: Page, *, include_unowned: bool = False, **filters: str | None
+    ) -> tuple[list[LearningRecord], int]:
+        given = present(**filters)
+        if not include_unowned or "user_id" not in given:
+            return await self.page(page, given)
+        owner = self.rows.parameters({"user_id": given.pop("user_id")})
+        conditions = {"theirs or unowned": self._theirs_or_unowned}
+        return await self.page(page, given, conditions=conditions, parameters=owner)
+
+    def _theirs_or_unowned(self) -> ColumnElement[bool]:
+        return or_(*self.equal(("user_id",)), self.table.c.user_id.is_(None))

@@ -1,0 +1,235 @@
+"""Spans in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, ColumnElement, Executable, Select, String, bindparam, case, func, select
+
+from agnodb.codec import MAX_KEY_BYTES
+from agnodb.errors import InvalidValueError
+from agnodb.filters import Listing, Page, present
+from agnodb.records.base import column_fields
+from agnodb.records.spans import SpanRecord
+from agnodb.records.traces import PLACEHOLDER_NAME
+from agnodb.sql.percentile import group, p95, ranked
+from agnodb.sql.repository import SqlRepository
+from agnodb.sql.rows import text_in
+from agnodb.sql.times import time_from, time_in, time_now
+
+_TIMES = ("start_time", "end_time", "created_at")
+_INDEXED = ("span_id", "trace_id", "parent_span_id", "name")
+_TYPE = "openinference.span.kind"
+_PLACEHOLDER = ("trace_id", "name", "status", "start_time", "end_time", "duration_ms", "created_at")
+_STATS = (
+    "name", "span_type", "total_calls", "avg_duration_ms", "p95_duration_ms", "max_duration_ms", "error_count",
+    "last_called_at",
+)
+_STATS_LISTING = Listing(key="name", sorts=_STATS[2:], default_sort="total_calls", default_order="desc")
+
+Spans = list[SpanRecord]
+Rows = list[dict[str, Any]]
+Groups = tuple[list[dict[str, Any]], int]
+Conditions = dict[str, Callable[[], ColumnElement[bool]]]
+
+
+class SqlSpanRepository(SqlRepository[SpanRecord]):
+    """See `agnodb.contracts.spans.SpanRepository`."""
+
+    concept = "spans"
+    record = SpanRecord
+
+    # -- reads ------------------------------------------------------------------------------------------------
+
+    async def get(self, span_id: str) -> SpanRecord | None:
+        return await self.find(span_id=span_id)
+
+    async def list(
+        self,
+        page: Page,
+        *,
+        trace_id: str | None = None,
+        parent_span_id: str | None = None,
+        name: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+    ) -> tuple[list[SpanRecord], int]:
+        filters = present(trace_id=trace_id, parent_span_id=parent_span_id, name=name)
+        conditions, parameters = self._started(start_time, end_time)
+        return await self.page(page, filters, conditions=conditions, parameters=parameters)
+
+    async def earliest(
+        self, limit: int | None = None, *, trace_id: str | None = None, parent_span_id: str | None = None
+    ) -> Spans:
+        page = Page(limit).checked(self.listing)
+        filters = present(trace_id=trace_id, parent_span_id=parent_span_id)
+        parameters = self.rows.parameters(filters)
+        if limit is not None:
+            parameters["limit"] = limit
+        names = tuple(sorted(filters))
+
+        def build(*_: Any) -> Executable:
+            chosen = select(*self.rows.selected()).where(*self.equal(names)).order_by(*self.order(page))
+            return chosen if limit is None else chosen.limit(bindparam("limit", type_=BigInteger()))
+
+        rows = await self.run("earliest", build, parameters, names, limit is None)
+        return [self.rows.read(row) for row in rows]
+
+    def _started(self, from_time: Any, to_time: Any) -> tuple[Conditions, dict[str, Any]]:
+        """The conditions from_time <= start <= to_time, those that are set."""
+        conditions: Conditions = {}
+        parameters: dict[str, Any] = {}
+        if from_time is not None:
+            conditions["from"] = lambda: self.table.c.start_time >= bindparam("from", type_=String())
+            parameters["from"] = time_from(from_time)
+        if to_time is not None:
+            conditions["to"] = lambda: self.table.c.start_time <= bindparam("to", type_=String())
+            parameters["to"] = time_in(to_time)
+        return conditions, parameters
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def create_many(self, spans: Iterable[SpanRecord]) -> int:
+        rows: dict[str, dict[str, Any]] = {}
+        refused: list[InvalidValueError] = []
+        now = time_now()
+        for span in spans:
+            try:
+                row = self._row(span, now)
+            except InvalidValueError as error:
+                refused.append(error)
+            else:
+                rows.setdefault(row["span_id"], row)
+        stored = await self._store(list(rows.values()), now) if rows else 0
+        if refused:
+            detail = f"{refused[0]} {refused[0].detail or ''}"
+            message = "Some spans cannot be stored; the others are."
+            raise InvalidValueError(message, detail=detail, refused=len(refused)) from refused[0]
+        return stored
+
+    def _row(self, span: SpanRecord, now: str) -> dict[str, Any]:
+        """A span as a row of `Dialect.insert_absent`. One that the database would refuse must not get that far."""
+        values = {name: getattr(span, name) for name in column_fields(SpanRecord)}
+        values["created_at"] = now if span.created_at is None else span.created_at
+        for name in _TIMES:
+            values[name] = time_in(values[name])
+        bound = self.rows.parameters(values)
+        row = dict(zip(values, bound.values(), strict=True))
+        for name, value in row.items():
+            if name in _INDEXED and value is not None and len(value.encode()) > MAX_KEY_BYTES:
+                raise InvalidValueError(f"The {name} of a span must not exceed {MAX_KEY_BYTES} bytes.")
+        return row
+
+    async def _store(self, rows: Rows, now: str) -> int:
+        # Always in one order: two writers of the same rows must not wait for each other.
+        rows.sort(key=lambda row: str(row["span_id"]))
+        traces = {"traces": _json(_placeholders(rows, now))}
+        spans = {"spans": _json(rows)}
+        if self.dialect.writes_nest:
+            return len(await self.run("create", self._create_with_traces, {**traces, **spans}))
+        async with self._executor.transaction() as executor:
+            inside = type(self)(executor, self._statements)
+            await inside.run("placeholders", inside._create_traces, traces)
+            return len(await inside.run("create", inside._create, spans))
+
+    def _create_with_traces(self) -> Executable:
+        return self._create().add_cte(self._create_traces().cte("placeholders"))  # type: ignore[no-any-return]
+
+    def _create(self) -> Any:
+        return self.dialect.insert_absent(self.rows.columns, ["span_id"], "spans").returning(self.key)
+
+    def _create_traces(self) -> Any:
+        columns = [self.tables.traces.c[name] for name in _PLACEHOLDER]
+        return self.dialect.insert_absent(columns, ["trace_id"], "traces")
+
+    # -- statistics -------------------------------------------------------------------------------------------
+
+    async def stats(
+        self,
+        page: Page,
+        *,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+        name: str | None = None,
+        span_type: str | None = None,
+    ) -> Groups:
+        sorting = page.checked(_STATS_LISTING)
+        conditions, parameters = self._started(start_time, end_time)
+        components = present(agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
+        for component, value in components.items():
+            conditions[component] = partial(self._of_trace, component)
+            parameters[f"trace_{component}"] = text_in(value)
+        if span_type is not None:
+            conditions["type"] = lambda: self._type == bindparam("type", type_=String())
+            parameters["type"] = text_in(span_type)
+        filters = present(name=name)
+
+        def build(*_: Any) -> Select[Any]:
+            where = [*self.equal(filters), *(condition() for condition in conditions.values())]
+            return self._by_name(where, bool(components), sorting)
+
+        return await self.groups(
+            "stats",
+            build,
+            Page(page.limit, page.page),
+            filters,
+            lambda row: group(_STATS, row),
+            parameters=parameters,
+            variant=(tuple(sorted(conditions)), sorting.sort_by, sorting.sort_order),
+        )
+
+    @property
+    def _type(self) -> ColumnElement[Any]:
+        return self.dialect.json_text(self.table.c.attributes, _TYPE)
+
+    def _of_trace(self, component: str) -> ColumnElement[bool]:
+        return self.tables.traces.c[component] == bindparam(f"trace_{component}", type_=String())
+
+    def _by_name(self, where: Sequence[ColumnElement[bool]], of_traces: bool, sorting: Page) -> Select[Any]:
+        spans, traces = self.table.c, self.tables.traces
+        chosen = select(
+            spans.name, self._type.label("span_type"), spans.duration_ms, spans.status_code, spans.start_time
+        ).where(*where)
+        if of_traces:
+            chosen = chosen.join(traces, traces.c.trace_id == spans.trace_id)
+        rows = ranked(chosen.subquery("rows"), ["name", "span_type"], "duration_ms")
+        name, span_type = rows.c.name, rows.c.span_type
+        values = {
+            "total_calls": func.count(),
+            "avg_duration_ms": func.avg(rows.c.duration_ms),
+            "p95_duration_ms": p95(rows, "duration_ms"),
+            "max_duration_ms": func.max(rows.c.duration_ms),
+            "error_count": func.sum(case((rows.c.status_code == "ERROR", 1), else_=0)),
+            "last_called_at": func.max(rows.c.start_time),
+        }
+        sort = values[sorting.sort_by or _STATS_LISTING.default_sort]
+        # Databases differ in where NULL comes.
+        order = (sort.asc() if sorting.sort_order == "asc" else sort.desc(), name, span_type.is_(None), span_type)
+        labelled = (value.label(label) for label, value in values.items())
+        return select(name, span_type, *labelled).group_by(name, span_type).order_by(*order)
+
+
+def _json(rows: Rows) -> str:
+    # Every value is a text or a whole number by now.
+    return orjson.dumps(rows).decode()
+
+
+def _placeholders(rows: Rows, now: str) -> Rows:
+    """For each trace of `rows` what is stored when it is unknown: it lasts from its first span to its last."""
+    times: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        start, end = times.get(row["trace_id"], (row["start_time"], row["end_time"]))
+        times[row["trace_id"]] = (min(start, row["start_time"]), max(end, row["end_time"]))
+    made: Rows = []
+    for trace_id, (start, end) in sorted(times.items()):
+        lasted = (datetime.fromisoformat(end) - datetime.fromisoformat(start)) // timedelta(milliseconds=1)
+        values = (trace_id, PLACEHOLDER_NAME, "UNSET", start, end, lasted, now)
+        made.append(dict(zip(_PLACEHOLDER, values, strict=True)))
+    return made

@@ -1,0 +1,262 @@
+"""Traces in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    String,
+    Table,
+    and_,
+    bindparam,
+    case,
+    distinct,
+    func,
+    or_,
+    select,
+)
+
+from agnodb.errors import InvalidValueError, OwnershipError
+from agnodb.filters import Page, present
+from agnodb.records.base import column_fields
+from agnodb.records.traces import PLACEHOLDER_NAME, TraceRecord, TraceRow
+from agnodb.sql.dialects.base import Dialect
+from agnodb.sql.executor import Executor
+from agnodb.sql.ownership import keep_owner, may_write
+from agnodb.sql.percentile import group, p95, ranked
+from agnodb.sql.repository import SqlRepository, Statements
+from agnodb.sql.rows import RowMap
+from agnodb.sql.times import time_from, time_in, time_now
+from agnodb.sql.trace_filters import TraceFilter
+
+_IDS = ("run_id", "session_id", "agent_id", "team_id", "workflow_id")
+_COMPONENTS = ("workflow_id", "team_id", "agent_id")
+_GROUPS = {
+    "session": "session_id",
+    "agent": "agent_id",
+    "team": "team_id",
+    "workflow": "workflow_id",
+    "endpoint": "name",
+}
+_SESSION_STATS = (
+    "session_id", "user_id", "agent_id", "team_id", "workflow_id", "total_traces", "first_trace_at", "last_trace_at",
+)
+_COMPONENT_STATS = (
+    "total_traces", "total_sessions", "avg_duration_ms", "p95_duration_ms", "max_duration_ms", "error_traces",
+    "first_trace_at", "last_trace_at",
+)
+
+Groups = tuple[list[dict[str, Any]], int]
+Conditions = dict[str, Callable[[], ColumnElement[bool]]]
+
+
+class SqlTraceRepository(SqlRepository[TraceRow]):
+    """See `agnodb.contracts.traces.TraceRepository`."""
+
+    concept = "traces"
+    record = TraceRow
+
+    def __init__(self, executor: Executor, statements: Statements) -> None:
+        super().__init__(executor, statements)
+        self.rows = _CountedRows(self.table, self.dialect)
+
+    # -- reads ------------------------------------------------------------------------------------------------
+
+    async def get(self, *, trace_id: str | None = None, run_id: str | None = None) -> TraceRecord | None:
+        name, value = ("trace_id", trace_id) if trace_id is not None else ("run_id", run_id)
+        if value is None:
+            return None
+        found = await self.first("get", self._get, self.rows.parameters({name: value}), name)
+        return cast("TraceRecord | None", found)
+
+    def _get(self, name: str) -> Executable:
+        latest = Page(sort_by="start_time", sort_order="desc")
+        chosen = select(*self.rows.selected()).where(*self.equal([name])).order_by(*self.order(latest)).limit(1)
+        return self._counted(chosen, latest)
+
+    async def list(
+        self,
+        page: Page,
+        *,
+        run_id: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        status: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+        filter_expr: Mapping[str, Any] | None = None,
+    ) -> tuple[list[TraceRecord], int]:
+        filters = present(
+            run_id=run_id, session_id=session_id, user_id=user_id, agent_id=agent_id, team_id=team_id,
+            workflow_id=workflow_id, status=status,
+        )
+        conditions, parameters = self._conditions("start_time", start_time, "end_time", end_time, filter_expr)
+        rows, total = await self.page(page, filters, conditions=conditions, parameters=parameters)
+        return cast("list[TraceRecord]", rows), total
+
+    def _page(self, where: Sequence[ColumnElement[bool]], page: Page) -> Select[Any]:
+        return self._counted(super()._page(where, page), page)
+
+    def _counted(self, chosen: Select[Any], page: Page) -> Select[Any]:
+        """The rows of `chosen`, with the counts of their spans after the columns: no other row's are counted."""
+        rows, spans, width = chosen.subquery("chosen"), self.tables.spans, len(self.rows.columns)
+        count = select(func.count()).select_from(spans).where(spans.c.trace_id == rows.c.trace_id)
+        errors = count.where(spans.c.status_code == "ERROR")
+        columns = [*rows.c]
+        sorts = (rows.c[page.sort_by or self.listing.default_sort], rows.c.trace_id)
+        order = [column.asc() if page.sort_order == "asc" else column.desc() for column in sorts]
+        counts = (count.scalar_subquery(), errors.scalar_subquery())
+        return select(*columns[:width], *counts, *columns[width:]).order_by(*order)
+
+    def _conditions(
+        self, start: str, from_time: Any, end: str, to_time: Any, expression: Mapping[str, Any] | None
+    ) -> tuple[Conditions, dict[str, Any]]:
+        """The conditions `start` >= from_time, `end` <= to_time and `expression`, those that are set."""
+        conditions: Conditions = {}
+        parameters: dict[str, Any] = {}
+        if from_time is not None:
+            conditions["from"] = lambda: self.table.c[start] >= bindparam("from", type_=String())
+            parameters["from"] = time_from(from_time)
+        if to_time is not None:
+            conditions["to"] = lambda: self.table.c[end] <= bindparam("to", type_=String())
+            parameters["to"] = time_in(to_time)
+        if expression is not None:
+            compiled = TraceFilter(expression, self.table, self.dialect)
+            conditions[compiled.key] = compiled.condition
+            parameters.update(compiled.parameters)
+        return conditions, parameters
+
+    # -- statistics -------------------------------------------------------------------------------------------
+
+    async def stats(
+        self,
+        page: Page,
+        *,
+        group_by: str = "session",
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+        filter_expr: Mapping[str, Any] | None = None,
+    ) -> Groups:
+        if group_by not in _GROUPS:
+            raise InvalidValueError(f"Cannot group by that. Known: {', '.join(_GROUPS)}.", detail=repr(group_by))
+        filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
+        conditions, parameters = self._conditions("created_at", start_time, "created_at", end_time, filter_expr)
+        by_session = group_by == "session"
+        columns = _SESSION_STATS if by_session else (_GROUPS[group_by], *_COMPONENT_STATS)
+
+        def build(*_: Any) -> Select[Any]:
+            where = [*self.equal(sorted(filters)), *(condition() for condition in conditions.values())]
+            return self._by_session(where) if by_session else self._by_component(group_by, where)
+
+        return await self.groups(
+            "stats",
+            build,
+            page,
+            filters,
+            lambda row: group(columns, row),
+            parameters=parameters,
+            variant=(group_by, tuple(sorted(conditions))),
+        )
+
+    def _by_session(self, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
+        traces = self.table.c
+        ids = (func.max(traces[name]).label(name) for name in ("user_id", "agent_id", "team_id", "workflow_id"))
+        latest = func.max(traces.created_at).label("last_trace_at")
+        count, first = func.count().label("total_traces"), func.min(traces.created_at).label("first_trace_at")
+        return (
+            select(traces.session_id, *ids, count, first, latest)
+            .where(traces.session_id.is_not(None), *where)
+            .group_by(traces.session_id)
+            .order_by(latest.desc(), traces.session_id)
+        )
+
+    def _by_component(self, group_by: str, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
+        traces, key = self.table.c, _GROUPS[group_by]
+        if group_by == "endpoint":
+            grouped = [traces[name].is_(None) for name in _COMPONENTS]
+        else:
+            grouped = [traces[key].is_not(None)]
+        chosen = select(traces[key], traces.session_id, traces.duration_ms, traces.status, traces.created_at)
+        rows = ranked(chosen.where(*grouped, *where).subquery("rows"), [key], "duration_ms")
+        count = func.count().label("total_traces")
+        return (
+            select(
+                rows.c[key],
+                count,
+                func.count(distinct(rows.c.session_id)).label("total_sessions"),
+                func.avg(rows.c.duration_ms).label("avg_duration_ms"),
+                p95(rows, "duration_ms").label("p95_duration_ms"),
+                func.max(rows.c.duration_ms).label("max_duration_ms"),
+                func.sum(case((rows.c.status == "ERROR", 1), else_=0)).label("error_traces"),
+                func.min(rows.c.created_at).label("first_trace_at"),
+                func.max(rows.c.created_at).label("last_trace_at"),
+            )
+            .group_by(rows.c[key])
+            .order_by(count.desc(), rows.c[key])
+        )
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def upsert(self, trace: TraceRow) -> None:
+        values = {name: getattr(trace, name) for name in column_fields(TraceRow)}
+        values["created_at"] = time_now() if trace.created_at is None else trace.created_at
+        for name in ("start_time", "end_time", "created_at"):
+            values[name] = time_in(values[name])
+        if not await self.run("upsert", self._upsert, self.rows.parameters(values)):
+            raise OwnershipError(trace_id=trace.trace_id, user_id=trace.user_id)
+
+    def _upsert(self) -> Executable:
+        stored, new = self.table.c, self.dialect.excluded
+        placeholder = and_(stored.name == PLACEHOLDER_NAME, stored.status == "UNSET")
+        start = case((placeholder, new("start_time")), else_=self.dialect.least(stored.start_time, new("start_time")))
+        end = case((placeholder, new("end_time")), else_=self.dialect.greatest(stored.end_time, new("end_time")))
+        between = self.dialect.milliseconds_between(start, end)
+        outer = _level(new) > _level(lambda name: stored[name])
+        update = {
+            "start_time": start,
+            "end_time": end,
+            "duration_ms": case((placeholder, new("duration_ms")), else_=between),
+            "status": new("status"),
+            "name": case((or_(placeholder, outer), new("name")), else_=stored.name),
+            "created_at": case((placeholder, new("created_at")), else_=stored.created_at),
+            "user_id": keep_owner(self.table, new("user_id")),
+            **{name: func.coalesce(stored[name], new(name)) for name in _IDS},
+        }
+        values = self.rows.binds(column_fields(TraceRow))
+        owned = may_write(self.table, new("user_id"))
+        statement = self.dialect.upsert(self.table, values, ["trace_id"], update, owned)
+        return statement.returning(self.key)  # type: ignore[no-any-return]
+
+
+def _level(column: Callable[[str], ColumnElement[Any]]) -> ColumnElement[int]:
+    """How far out the component is that gave a trace its name: a workflow, a team, an agent, or nothing of those."""
+    name = column("name")
+    is_run = or_(func.replace(name, ".run", "") != name, func.replace(name, ".arun", "") != name)
+    levels = [(and_(column(_COMPONENTS[i]).is_not(None), is_run), 3 - i) for i in range(len(_COMPONENTS))]
+    return case(*levels, else_=0)
+
+
+class _CountedRows(RowMap[TraceRow]):
+    """Reads traces from rows in which the counts of their spans follow the columns."""
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        super().__init__(TraceRow, table, dialect)
+        self._record = TraceRecord
+
+    def read(self, row: Sequence[Any]) -> TraceRecord:
+        trace = cast("TraceRecord", super().read(row))
+        trace.total_spans, trace.error_count = row[len(self.columns) : len(self.columns) + 2]
+        trace.duration_ms = round(trace.duration_ms)  # agno's own merge on SQLite leaves fractions
+        return trace

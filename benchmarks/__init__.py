@@ -1,0 +1,1 @@
+"""agnodb side by side with agno's own adapter and with bare asyncpg, see README.md."""

@@ -1,0 +1,151 @@
+"""The three sides: agno's adapter, agnodb, and the floor. Each has a schema of its own in one database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Protocol
+
+import asyncpg
+from agno.db.postgres import AsyncPostgresDb as AgnoDb
+
+from agnodb import AsyncPostgresDb
+from benchmarks import statements
+from benchmarks.data import CALLERS, PAGE, Item
+
+View = list[tuple[str, list[tuple[str, str]]]]
+"""What a read gave, for comparison: sessions, each with the id and the content of its runs."""
+
+
+class Side(Protocol):
+    """The measured calls. What they return is the side's own; `view` makes reads comparable."""
+
+    name: str
+    schema: str
+
+    async def upsert_session(self, item: Item) -> Any: ...
+    async def upsert_run(self, item: Item) -> Any: ...
+    async def upsert_user_memory(self, item: Item) -> Any: ...
+    async def get_session(self, item: Item) -> Any: ...
+    async def get_sessions(self, page: int, runs: bool) -> Any: ...
+    def view(self, result: Any) -> View: ...
+    async def close(self) -> None: ...
+
+
+class Facade:
+    """agno's database interface, as agno itself calls it: AgentOS asks for lists as dictionaries with a total."""
+
+    def __init__(self, name: str, schema: str, db: Any) -> None:
+        self.name, self.schema, self.db = name, schema, db
+
+    async def upsert_session(self, item: Item) -> Any:
+        return await self.db.upsert_session(item.value)
+
+    async def upsert_run(self, item: Item) -> Any:
+        run = item.value
+        # The index is agno's own guess, as its Agent passes it: without one its adapter takes two more round trips.
+        return await self.db.upsert_run(run=run, session_id=run.session_id, user_id=run.user_id, run_index=item.index)
+
+    async def upsert_user_memory(self, item: Item) -> Any:
+        return await self.db.upsert_user_memory(item.value)
+
+    async def get_session(self, item: Item) -> Any:
+        return await self.db.get_session(session_id=item.value.session_id)
+
+    async def get_sessions(self, page: int, runs: bool) -> Any:
+        return await self.db.get_sessions(
+            limit=PAGE, page=page, sort_by="created_at", sort_order="desc", deserialize=False, include_runs=runs
+        )
+
+    def view(self, result: Any) -> View:
+        if isinstance(result, tuple):
+            sessions, _total = result
+            return [(s["session_id"], [(r["run_id"], r["content"]) for r in s["runs"] or ()]) for s in sessions]
+        return [(result.session_id, [(run.run_id, run.content) for run in result.runs])]
+
+    async def close(self) -> None:
+        await self.db.close()
+
+
+class Floor:
+    """Bare asyncpg: connections that are simply held, one statement prepared by hand per call, JSON left as text."""
+
+    name = "floor"
+
+    def __init__(self, url: str, schema: str) -> None:
+        self.schema, self._url = schema, url
+        self._sql = statements.Floor(schema)
+        self._free: asyncio.LifoQueue[asyncpg.Connection] = asyncio.LifoQueue()
+        self._opened: list[asyncpg.Connection] = []
+
+    async def _fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        if self._free.empty() and len(self._opened) < CALLERS:
+            connection = await asyncpg.connect(self._url)
+            self._opened.append(connection)
+        else:
+            connection = await self._free.get()
+        try:
+            # asyncpg prepares a text once for a connection and keeps it.
+            rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
+            return rows
+        finally:
+            self._free.put_nowait(connection)
+
+    async def upsert_session(self, item: Item) -> Any:
+        return await self._fetch(self._sql.upsert_session, *item.row.values())
+
+    async def upsert_run(self, item: Item) -> Any:
+        return await self._fetch(self._sql.upsert_run, *item.row.values())
+
+    async def upsert_user_memory(self, item: Item) -> Any:
+        return await self._fetch(self._sql.upsert_memory, *item.row.values())
+
+    async def get_session(self, item: Item) -> Any:
+        session_id = item.row["session_id"]
+        sessions = await self._fetch(self._sql.session, session_id)
+        return sessions, await self._fetch(self._sql.runs, session_id)
+
+    async def get_sessions(self, page: int, runs: bool) -> Any:
+        sessions = await self._fetch(self._sql.sessions, PAGE, (page - 1) * PAGE)
+        chosen = [session["session_id"] for session in sessions]
+        return sessions, await self._fetch(self._sql.runs_of, chosen) if runs else []
+
+    def view(self, result: Any) -> View:
+        sessions, runs = result
+        return [
+            (s["session_id"], [statements.run_of(r["run_data"]) for r in runs if r["session_id"] == s["session_id"]])
+            for s in sessions
+        ]
+
+    async def close(self) -> None:
+        for connection in self._opened:
+            await connection.close()
+
+
+def _driver_url(url: str, driver: str) -> str:
+    return url.replace("postgresql://", f"postgresql{driver}://", 1)
+
+
+@contextlib.asynccontextmanager
+async def sides(url: str) -> AsyncIterator[list[Side]]:
+    """The three sides on the database at `url`, their tables made; closed at the end of the block."""
+    made: list[Side] = []
+    try:
+        made.append(Facade("agno", "agno_side", AgnoDb(db_url=_driver_url(url, "+asyncpg"), db_schema="agno_side")))
+        made.append(Facade("agnodb", "agnodb_side", AsyncPostgresDb(db_url=url, db_schema="agnodb_side")))
+        made.append(Floor(url, "floor_side"))
+        yield made
+    finally:
+        for side in made:
+            await side.close()
+
+
+async def create_tables(made: Iterable[Side], url: str) -> None:
+    """Each side's tables. The floor runs on the same tables as agnodb, made by it."""
+    for side in made:
+        if isinstance(side, Facade):
+            await side.db._create_all_tables()
+        else:
+            async with AsyncPostgresDb(db_url=url, db_schema=side.schema) as maker:
+                await maker.create_tables()

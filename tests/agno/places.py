@@ -1,0 +1,85 @@
+"""Where a test keeps its data: one database, opened by agnodb, by agno's own adapter, and looked at from outside."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from agnodb import AsyncPostgresDb, AsyncSqliteDb
+
+TABLES = (
+    "agno_sessions",
+    "agno_runs",
+    "agno_memories",
+    "agno_knowledge",
+    "agno_traces",
+    "agno_spans",
+    "agno_approvals",
+    "agno_schedules",
+    "agno_schedule_runs",
+    "agno_metrics",
+    "agno_eval_runs",
+    "agno_learnings",
+    "agno_schema_versions",
+)
+
+
+@dataclass
+class Place:
+    """A database of `kind` at `url`."""
+
+    kind: str
+    url: str
+
+    def ours(self, **arguments: Any) -> Any:
+        """agnodb's database object."""
+        return (AsyncPostgresDb if self.kind == "postgresql" else AsyncSqliteDb)(db_url=self.url, **arguments)
+
+    def agnos(self, **arguments: Any) -> Any:
+        """agno's own."""
+        if self.kind == "postgresql":
+            from agno.db.postgres import AsyncPostgresDb as Theirs
+
+            return Theirs(db_url=self.url.replace("postgresql:", "postgresql+asyncpg:"), **arguments)
+        from agno.db.sqlite import AsyncSqliteDb as Theirs
+
+        return Theirs(db_url=self.url.replace("sqlite:", "sqlite+aiosqlite:"), **arguments)
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a statement, over a connection of its own."""
+        if self.kind == "postgresql":
+            import psycopg
+            from psycopg.rows import dict_row
+
+            with psycopg.connect(self.url, autocommit=True, options="-c search_path=ai") as connection:
+                cursor = connection.cursor(row_factory=dict_row).execute(sql)
+                return cursor.fetchall() if cursor.description else []
+        with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql).fetchall()]
+
+    def rows(self, table: str, where: str = "true") -> list[dict[str, Any]]:
+        """The rows of a table as they are stored."""
+        return self.query(f"SELECT * FROM {table} WHERE {where}")
+
+    def bytes_of(self, *tables: str) -> dict[str, list[str]]:
+        """Every row of the tables, each as one text."""
+        if self.kind == "postgresql":
+            return {t: sorted(row["row"] for row in self.query(f"SELECT x::text AS row FROM {t} x")) for t in tables}
+        return {t: sorted(repr(row) for row in self.rows(t)) for t in tables}
+
+    def shape(self) -> list[str]:
+        """Every column, index and constraint of the database, as text."""
+        if self.kind == "sqlite":
+            return sorted(str(row["sql"]) for row in self.query("SELECT sql FROM sqlite_master"))
+        columns = self.query(
+            "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default) AS x"
+            " FROM information_schema.columns WHERE table_schema = 'ai'"
+        )
+        indexes = self.query("SELECT indexdef AS x FROM pg_indexes WHERE schemaname = 'ai'")
+        constraints = self.query(
+            "SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS x"
+            " FROM pg_constraint WHERE connamespace = 'ai'::regnamespace"
+        )
+        return sorted(row["x"] for row in (*columns, *indexes, *constraints))
