@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from agnodb.errors import InvalidValueError
-from agnodb.records.base import public_fields
 from agnodb.records.traces import TraceRecord, TraceRow
 
 
 def fields_of(record: type[Any], value: Any) -> dict[str, Any]:
     """The fields of `record` that `value`, one of agno's objects, has as attributes; datetimes become text."""
     try:
-        values = {name: getattr(value, name) for name in public_fields(record)}
+        values = {field.name: getattr(value, field.name) for field in fields(record)}
     except AttributeError as error:
         kind = record.__name__.removesuffix("Record").removesuffix("Row").lower()
         raise InvalidValueError(f"A {kind} is needed here.", detail=str(error)) from error

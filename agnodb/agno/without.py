@@ -12,6 +12,8 @@ from agnodb.records.knowledge import KnowledgeRecord
 from agnodb.records.memories import MemoryRecord
 from agnodb.records.runs import RunRecord
 from agnodb.records.sessions import SessionRecord
+from agnodb.records.spans import SpanRecord
+from agnodb.records.traces import TraceRecord, TraceRow
 
 R = TypeVar("R", bound=Record)
 
@@ -70,4 +72,16 @@ class RecordObjects:
         return record_of(EvalRunRecord, eval_run)
 
     def eval_run(self, record: EvalRunRecord) -> EvalRunRecord:
+        return record
+
+    def trace_record(self, trace: Any) -> TraceRow:
+        return trace if isinstance(trace, TraceRow) else record_of(TraceRecord, trace)
+
+    def trace(self, record: TraceRecord) -> TraceRecord:
+        return record
+
+    def span_record(self, span: Any) -> SpanRecord:
+        return record_of(SpanRecord, span)
+
+    def span(self, record: SpanRecord) -> SpanRecord:
         return record

@@ -80,11 +80,8 @@ class Target:
 
         async def with_engine() -> Result:
             url, layout = self.resolve()
-            engine = command_engine(url)
-            try:
+            async with command_engine(url) as engine:
                 return await work(engine, layout)
-            finally:
-                await engine.dispose()
 
         with self.errors():
             return asyncio.run(with_engine())

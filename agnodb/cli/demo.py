@@ -15,9 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    url: Annotated[
-        str | None, typer.Option("--url", help="The database; a new SQLite file by default.")
-    ] = None,
+    url: Annotated[str | None, typer.Option("--url", help="The database; a new SQLite file by default.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep what the demo wrote.")] = False,
 ) -> None:
     """See agents keep what they do: conversations, memories, approvals, traces, in each table."""

@@ -13,6 +13,8 @@ from agnodb.records.knowledge import KnowledgeRecord
 from agnodb.records.memories import MemoryRecord
 from agnodb.records.runs import RunRecord
 from agnodb.records.sessions import SessionRecord
+from agnodb.records.spans import SpanRecord
+from agnodb.records.traces import TraceRecord, TraceRow
 
 
 class Objects(Protocol):
@@ -68,4 +70,20 @@ class Objects(Protocol):
 
     def eval_run(self, record: EvalRunRecord) -> Any:
         """An evaluation run."""
+        ...
+
+    def trace_record(self, trace: Any) -> TraceRow:
+        """The row of a trace. Raises InvalidValueError for what is no trace."""
+        ...
+
+    def trace(self, record: TraceRecord) -> Any:
+        """A trace."""
+        ...
+
+    def span_record(self, span: Any) -> SpanRecord:
+        """The row of a span. Raises InvalidValueError for what is no span."""
+        ...
+
+    def span(self, record: SpanRecord) -> Any:
+        """A span."""
         ...

@@ -13,6 +13,8 @@ from agnodb.contracts.schedule_runs import ScheduleRunRepository
 from agnodb.contracts.schedules import ScheduleRepository
 from agnodb.contracts.schema_versions import SchemaVersionRepository
 from agnodb.contracts.sessions import SessionRepository
+from agnodb.contracts.spans import SpanRepository
+from agnodb.contracts.traces import TraceRepository
 
 
 class Repositories(Protocol):
@@ -36,3 +38,7 @@ class Repositories(Protocol):
     def schedules(self) -> ScheduleRepository: ...
     @property
     def schedule_runs(self) -> ScheduleRunRepository: ...
+    @property
+    def traces(self) -> TraceRepository: ...
+    @property
+    def spans(self) -> SpanRepository: ...

@@ -70,6 +70,7 @@ class SqlDatabase(AllMethods, AsyncBaseDb):
         self.eval_runs, self.schema_versions = repositories.eval_runs, repositories.schema_versions
         self.approvals, self.schedules = repositories.approvals, repositories.schedules
         self.schedule_runs = repositories.schedule_runs
+        self.traces, self.spans = repositories.traces, repositories.spans
 
     def _name_tables(self, layout: Layout) -> None:
         """The attributes under which agno looks for the names of the tables."""

@@ -10,7 +10,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-NEEDED = ("agno", "fastapi", "httpx", "openinference.instrumentation.agno", "opentelemetry.sdk", "uvicorn")
+NEEDED = (
+    "agno",
+    "croniter",
+    "fastapi",
+    "httpx",
+    "openinference.instrumentation.agno",
+    "opentelemetry.sdk",
+    "python_multipart",
+    "pytz",
+    "uvicorn",
+)
 
 
 def main() -> int:
@@ -59,15 +69,12 @@ def _performed_on(file: Path, *, say_where: bool = True) -> int:
 
 
 def _performed(url: str) -> int:
-    from rich.console import Console
-
-    from agnodb.demo.stage import DemoError
+    from agnodb.demo.stage import DemoError, narrator
     from agnodb.demo.story import perform
     from agnodb.errors import AgnoDbError
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
     try:
-        asyncio.run(perform(url, console))
+        asyncio.run(perform(url, narrator()))
     except DemoError as error:
         print(f"The demo failed. {error}", file=sys.stderr)
         return 1

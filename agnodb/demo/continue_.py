@@ -11,10 +11,9 @@ import os
 import sys
 
 from agno.db.base import SessionType
-from rich.console import Console
 
 from agnodb.demo.conversations import concierge
-from agnodb.demo.stage import Complaints, DemoError, Stage, check, open_database, talk
+from agnodb.demo.stage import Complaints, DemoError, Stage, check, narrator, open_database, talk
 
 
 async def continued(stage: Stage, user: str, session: str) -> None:
@@ -40,7 +39,7 @@ async def main() -> None:
     complaints.listen()
     url = os.environ["AGNODB_URL"]
     async with open_database(url) as db:
-        await continued(Stage(db, url, Console(highlight=False)), arguments.user, arguments.session)
+        await continued(Stage(db, url, narrator()), arguments.user, arguments.session)
     complaints.check()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import secrets
 import socket
 import time
@@ -25,11 +24,9 @@ FIRST_OF_ALL = 1
 async def report_is_scheduled(stage: Stage) -> None:
     """agno's ScheduleManager makes a schedule; a worker claims it and calls its endpoint."""
     stage.heading("A schedule: claimed by a worker, run by AgentOS over HTTP")
-    # Without croniter and pytz (agno's extra "scheduler") agno takes only schedules that run on demand.
-    with_cron = all(importlib.util.find_spec(name) for name in ("croniter", "pytz"))
     schedule = await ScheduleManager(stage.db).acreate(
         name=stage.id("Morning report"),
-        cron="0 9 * * 1-5" if with_cron else "",
+        cron="0 9 * * 1-5",
         endpoint=f"/agents/{CONCIERGE}/runs",
         description="What came in over night",
         payload={"message": "What is 6 * 7?", "session_id": stage.id("alice-report")},

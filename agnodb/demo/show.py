@@ -9,47 +9,58 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import func, select
 
 from agnodb.demo.stage import Database
 
 Row = Mapping[str, Any]
+Tables = Mapping[str, SqlTable]
+SECONDS = "%Y-%m-%d %H:%M:%S"
 ROWS = 6
 """How many rows of a table are shown, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How one table is shown: what it holds, its columns, and which of them the newest row is the first by."""
+    """How one table is shown: what it holds, its columns, and by which of them the newest row is the first."""
 
     holds: str
     columns: Mapping[str, Callable[[Row], Any]]
     newest: str = "created_at"
+    also: Callable[[Tables], ColumnElement[Any]] | None = None
+    """One more column, computed by the database."""
+    only: Callable[[Tables], ColumnElement[bool]] | None = None
+    """Which rows are shown; all are counted."""
+
+    def rows(self, table: SqlTable, tables: Tables) -> Select[Any]:
+        """The statement that reads what is shown."""
+        statement = select(table, *([self.also(tables)] if self.also else []))
+        if self.only:
+            statement = statement.where(self.only(tables))
+        return statement.order_by(table.c[self.newest].desc()).limit(ROWS)
 
 
 async def show_tables(db: Database, console: Console) -> dict[str, int]:
     """Print every table; the number of rows of each, by its default name."""
     counts = {}
+    tables = {table.name: table for table in db.metadata.tables.values()}
     async with db.db_engine.connect() as connection:
         for name, view in VIEWS.items():
-            table = next(table for table in db.metadata.tables.values() if table.name == name)
-            counts[name] = await connection.scalar(select(func.count()).select_from(table)) or 0
-            found = await connection.execute(select(table).order_by(table.c[view.newest].desc()).limit(ROWS))
+            counts[name] = await connection.scalar(select(func.count()).select_from(tables[name])) or 0
+            found = await connection.execute(view.rows(tables[name], tables))
             rows = [dict(row) for row in found.mappings()]
-            console.print(_drawn(table, view, rows, counts[name]))
+            console.print(_drawn(tables[name], view, rows, counts[name]))
     return counts
 
 
-def _drawn(table: SqlTable, view: View, rows: Sequence[Row], total: int) -> Table:
+def _drawn(table: SqlTable, view: View, rows: Sequence[Row], total: int) -> Group:
     more = f", the newest {len(rows)}" if total > len(rows) else ""
+    title = f"[bold cyan]{table.name}[/]  {view.holds}  [dim]{total} {'row' if total == 1 else 'rows'}{more}[/]"
     drawn = Table(
-        title=f"[bold cyan]{table.name}[/]  {view.holds}  [dim]{total} {'row' if total == 1 else 'rows'}{more}[/]",
-        title_justify="left",
-        title_style="not italic",
         box=SIMPLE_HEAD,
         header_style="dim",
         pad_edge=False,
@@ -58,7 +69,7 @@ def _drawn(table: SqlTable, view: View, rows: Sequence[Row], total: int) -> Tabl
         drawn.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=46)
     for row in rows:
         drawn.add_row(*(Text(_shown(column(row))) for column in view.columns.values()))
-    return drawn
+    return Group("", title, drawn)
 
 
 def _shown(value: Any) -> str:
@@ -90,8 +101,8 @@ def moment(name: str) -> Callable[[Row], Any]:
         if value is None:
             return None
         if isinstance(value, str):
-            return datetime.datetime.fromisoformat(value).strftime("%H:%M:%S.%f")[:-3]
-        return datetime.datetime.fromtimestamp(value, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+            return datetime.datetime.fromisoformat(value).strftime(f"{SECONDS}.%f")[:-3]
+        return datetime.datetime.fromtimestamp(value, datetime.UTC).strftime(SECONDS)
 
     return shown
 
@@ -122,9 +133,16 @@ VIEWS: dict[str, View] = {
             "agent": owner,
             "state": inside("session_data", "session_state"),
             "summary": inside("summary", "summary"),
-            "runs": plain("agnodb_run_counter"),
+            "runs": plain("runs"),
             "last change (UTC)": moment("updated_at"),
         },
+        newest="updated_at",
+        also=lambda tables: (
+            select(func.count())
+            .where(tables["agno_runs"].c.session_id == tables["agno_sessions"].c.session_id)
+            .scalar_subquery()
+            .label("runs")
+        ),
     ),
     "agno_runs": View(
         "one question and its answer each",
@@ -201,7 +219,9 @@ VIEWS: dict[str, View] = {
             "type": plain("learning_type"),
             "user": plain("user_id"),
             "agent": owner,
-            "content": lambda row: {k: v for k, v in (row["content"] or {}).items() if k in ("name", "preferred_name")},
+            "content": lambda row: {
+                key: value for key, value in (row["content"] or {}).items() if value and key != "user_id"
+            },
             "at (UTC)": moment("updated_at"),
         },
     ),
@@ -217,10 +237,10 @@ VIEWS: dict[str, View] = {
         },
     ),
     "agno_metrics": View(
-        "each user's day in numbers (the row without a user is everyone's)",
+        "each user's day in numbers",
         {
             "day": plain("date"),
-            "user": plain("user_id"),
+            "user": lambda row: row["user_id"] or "nobody's",
             "runs": plain("agent_runs_count"),
             "sessions": plain("agent_sessions_count"),
             "users": plain("users_count"),
@@ -230,7 +250,7 @@ VIEWS: dict[str, View] = {
         newest="date",
     ),
     "agno_traces": View(
-        "one traced run each",
+        "one traced request each; here those of agents",
         {
             "name": plain("name"),
             "session": plain("session_id"),
@@ -240,6 +260,7 @@ VIEWS: dict[str, View] = {
             "start (UTC)": moment("start_time"),
         },
         newest="start_time",
+        only=lambda tables: tables["agno_traces"].c.run_id.is_not(None),
     ),
     "agno_spans": View(
         "what happened inside",
@@ -253,10 +274,13 @@ VIEWS: dict[str, View] = {
             "start (UTC)": moment("start_time"),
         },
         newest="start_time",
+        only=lambda tables: tables["agno_spans"].c.trace_id.in_(
+            select(tables["agno_traces"].c.trace_id).where(tables["agno_traces"].c.run_id.is_not(None))
+        ),
     ),
     "agno_schema_versions": View(
         "which agno's shape each table has",
-        {"table": plain("table_name"), "version": plain("version"), "since": plain("created_at")},
+        {"table": plain("table_name"), "version": plain("version"), "since (UTC)": moment("created_at")},
         newest="table_name",
     ),
 }

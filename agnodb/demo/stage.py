@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,11 @@ def open_database(url: str) -> Database:
     if backend_of(async_url(url)) == "postgresql":
         return AsyncPostgresDb(db_url=url, create_schema=False)
     return AsyncSqliteDb(db_url=url, create_schema=False)
+
+
+def narrator() -> Console:
+    """The terminal; a file gets lines that are long enough for the tables."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 170)
 
 
 def check(condition: object, claim: str) -> None:

@@ -97,6 +97,11 @@ class WordIndex(VectorDb):
     def delete_by_content_id(self, content_id: str, user_id: str | None = None) -> bool:
         return self._keep(lambda _hash, document: document.content_id != content_id)
 
+    def update_metadata(self, content_id: str, metadata: dict[str, Any]) -> None:
+        for _, document in self._documents:
+            if document.content_id == content_id:
+                document.meta_data = {**(document.meta_data or {}), **metadata}
+
     def get_supported_search_types(self) -> list[str]:
         return ["keyword"]
 

@@ -59,22 +59,19 @@ def run(context: EnvironmentContext) -> None:
 
 
 async def _online(context: EnvironmentContext, url: URL, layout: Layout, looks: bool) -> None:
-    engine = command_engine(url)
     try:
-        if looks:
-            async with engine.connect() as connection:
-                await connection.run_sync(_look, context, layout)
-        else:
-            async with migrating(engine, layout) as connection:
-                await patiently(
-                    connection, layout, partial(_change, context=context, layout=layout), WAIT_SECONDS
-                )
+        async with command_engine(url) as engine:
+            if looks:
+                async with engine.connect() as connection:
+                    await connection.run_sync(_look, context, layout)
+            else:
+                change = partial(_change, context=context, layout=layout)
+                async with migrating(engine, layout) as connection:
+                    await patiently(connection, layout, change, WAIT_SECONDS)
     except (AgnoDbError, CommandError):
         raise
     except Exception as error:
         raise translate(error, upgrade_command(layout)) from error
-    finally:
-        await engine.dispose()
 
 
 def _change(connection: Connection, context: EnvironmentContext, layout: Layout) -> None:
@@ -88,9 +85,7 @@ def _look(connection: Connection, context: EnvironmentContext, layout: Layout) -
         directives[0].upgrade_ops.ops.extend(found)
 
     options = comparison_options(connection, layout)
-    context.configure(
-        connection=connection, process_revision_directives=add_missing_indexes, **options, **OPTIONS
-    )
+    context.configure(connection=connection, process_revision_directives=add_missing_indexes, **options, **OPTIONS)
     with quiet():
         walk(context.get_context(), layout)
 

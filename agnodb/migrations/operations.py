@@ -111,9 +111,7 @@ class SchemaOperations:
             return
         self.create_schema()
         columns = [field.column() for field in fields]
-        self._op.create_table(
-            table, *columns, *constraints, schema=self._layout.schema, if_not_exists=self.offline
-        )
+        self._op.create_table(table, *columns, *constraints, schema=self._layout.schema, if_not_exists=self.offline)
         self._fresh.add(table)
         self.catalog.columns[table] = {field.name for field in fields}
 
@@ -125,9 +123,7 @@ class SchemaOperations:
             self._op.execute(CreateSchema(self._layout.schema, if_not_exists=True))
         self._schema_made = True
 
-    def reference(
-        self, column: str, concept: str, to: str, *, ondelete: str | None = None
-    ) -> ForeignKeyConstraint:
+    def reference(self, column: str, concept: str, to: str, *, ondelete: str | None = None) -> ForeignKeyConstraint:
         """A foreign key of the table that is being created to the column `to` of the table of `concept`."""
         schema = f"{self._layout.schema}." if self._layout.schema else ""
         return ForeignKeyConstraint([column], [f"{schema}{self.table(concept)}.{to}"], ondelete=ondelete)
@@ -207,9 +203,7 @@ class SchemaOperations:
             self.begin_revision()
         self.catalog.indexes[index] = IndexState(table, True)
 
-    def drop_index(
-        self, concept: str, *columns: str, name: str | None = None, only: str | None = None
-    ) -> None:
+    def drop_index(self, concept: str, *columns: str, name: str | None = None, only: str | None = None) -> None:
         """Drop an index, named as in `create_index`."""
         if only not in (None, self._context.dialect.name):
             return
@@ -264,9 +258,7 @@ class SchemaOperations:
         if self.offline:
             return self._from_base
         some: Select[Any] = (
-            select(literal_column("1"))
-            .select_from(Table(table, MetaData(), schema=self._layout.schema))
-            .limit(1)
+            select(literal_column("1")).select_from(Table(table, MetaData(), schema=self._layout.schema)).limit(1)
         )
         return self._context.connection is None or self._context.connection.execute(some).first() is None
 

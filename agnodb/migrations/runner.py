@@ -102,9 +102,7 @@ def offline_sql(url: str | URL, layout: Layout, target: str = "head") -> str:
 
     def plan(heads: tuple[str, ...], _context: MigrationContext) -> Sequence[Any]:
         back = start in REVISIONS and (end == "base" or end in REVISIONS[: REVISIONS.index(start)])
-        steps: Callable[[str, Any], Sequence[Any]] = (
-            chain()._downgrade_revs if back else chain()._upgrade_revs
-        )
+        steps: Callable[[str, Any], Sequence[Any]] = chain()._downgrade_revs if back else chain()._upgrade_revs
         return steps(end, heads)
 
     script = io.StringIO()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from configparser import ConfigParser
 from configparser import Error as IniError
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,7 @@ def settings_for(
     except IniError:
         # `from None`: the message repeats the line, which may hold a password.
         raise ConfigurationError("alembic.ini cannot be read. Within a value, write % as %%.") from None
-    settings = (
-        from_ini | settings_from_environment(os.environ if environ is None else environ) | dict(options)
-    )
+    settings = from_ini | settings_from_environment(os.environ if environ is None else environ) | dict(options)
     if not settings.get("url"):
         raise ConfigurationError(
             f"No database URL as an option, in AGNODB_URL or in alembic.ini. One looks like {EXAMPLES}"
@@ -47,11 +47,20 @@ def settings_for(
     return url, layout_from(settings, schema_default=DEFAULT_SCHEMA if postgresql else None)
 
 
-def command_engine(url: URL) -> AsyncEngine:
+@asynccontextmanager
+async def command_engine(url: URL) -> AsyncIterator[AsyncEngine]:
     """An engine for one command. Raises MissingDriverError, which says what to install."""
     require_driver(url)
     arguments: dict[str, Any] = {"timeout": CONNECT_SECONDS}  # SQLite: how long a statement waits for a lock
-    return create_async_engine(url, poolclass=NullPool, connect_args=arguments)
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=arguments)
+    try:
+        yield engine
+    except Exception:
+        # When aiosqlite cannot open a file its thread reports to the loop once more, and must find it there.
+        await asyncio.sleep(0.02)
+        raise
+    finally:
+        await engine.dispose()
 
 
 def ini_file(path: Path) -> Callable[[str], str | None]:

@@ -35,11 +35,14 @@ RUN_COUNTS = {f"{kind}_runs_count": kind.value for kind in SessionType}
 SESSION_COUNTS = {f"{kind}_sessions_count": kind.value for kind in SessionType}
 DAY = literal_column("86400", BigInteger)
 
+_MOST_TOKENS = 10**15
 _KEY = ("user_id", "date", "aggregation_period")
 _KEPT = ("id", "created_at", *_KEY)
 _COUNTS = (*RUN_COUNTS, *SESSION_COUNTS)
 _NUMBERS = (*_COUNTS, *TOKEN_FIELDS)
-_ZERO, _ONE, _NOBODY = (literal_column(text) for text in ("0", "1", "''"))
+_ZERO: ColumnElement[Any] = literal_column("0")
+_ONE: ColumnElement[Any] = literal_column("1")
+_NOBODY: ColumnElement[Any] = literal_column("''")
 
 
 class DayRows:
@@ -114,7 +117,12 @@ class DayRows:
         return select(parts.c.day, parts.c.user_id, *sums).group_by(parts.c.day, parts.c.user_id)
 
     def _tokens(self, used: ColumnElement[Any]) -> dict[str, ColumnElement[Any]]:
-        return {name: self._dialect.json_number(used, name) for name in TOKEN_FIELDS}
+        # Beyond that it is no number of tokens, and a sum of them might not fit into 64 bits.
+        dialect = self._dialect
+        least: ColumnElement[Any] = literal_column(f"-{_MOST_TOKENS}")
+        most: ColumnElement[Any] = literal_column(f"{_MOST_TOKENS}")
+        numbers = {name: dialect.json_number(used, name) for name in TOKEN_FIELDS}
+        return {name: dialect.least(dialect.greatest(number, least), most) for name, number in numbers.items()}
 
     def _models(self) -> Select[Any]:
         runs, dialect = self._runs.c, self._dialect

@@ -13,6 +13,8 @@ from agnodb.sql.schedule_runs import SqlScheduleRunRepository
 from agnodb.sql.schedules import SqlScheduleRepository
 from agnodb.sql.schema_versions import SqlSchemaVersionRepository
 from agnodb.sql.sessions import SqlSessionRepository
+from agnodb.sql.spans import SqlSpanRepository
+from agnodb.sql.traces import SqlTraceRepository
 
 
 class SqlRepositories:
@@ -28,3 +30,5 @@ class SqlRepositories:
         self.approvals = SqlApprovalRepository(executor, statements)
         self.schedules = SqlScheduleRepository(executor, statements)
         self.schedule_runs = SqlScheduleRunRepository(executor, statements)
+        self.traces = SqlTraceRepository(executor, statements)
+        self.spans = SqlSpanRepository(executor, statements)

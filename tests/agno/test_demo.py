@@ -17,19 +17,19 @@ from agnodb.urls import async_url
 SCRIPT_SECONDS = 120
 
 AT_LEAST = {
-    "agno_sessions": 6,
-    "agno_runs": 11,
+    "agno_sessions": 8,
+    "agno_runs": 12,
     "agno_memories": 4,
     "agno_knowledge": 1,
-    "agno_traces": 8,
-    "agno_spans": 20,
+    "agno_traces": 10,
+    "agno_spans": 30,
     "agno_approvals": 1,
     "agno_schedules": 1,
     "agno_schedule_runs": 1,
-    "agno_metrics": 1,
+    "agno_metrics": 3,
     "agno_eval_runs": 2,
     "agno_learnings": 1,
-    "agno_schema_versions": 13,
+    "agno_schema_versions": 12,
 }
 
 

@@ -58,6 +58,20 @@ class Database:
         url = self.url.replace("postgresql://", "postgresql+psycopg://", 1)
         return sa.create_engine(url, poolclass=sa.NullPool)
 
+    def empty(self) -> None:
+        """Drop everything in it, whoever is still connected."""
+        if not self.is_postgres:
+            Path(self.url.removeprefix("sqlite:///")).unlink(missing_ok=True)
+            return
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        schemas = "SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'"
+        for (schema,) in self.execute(schemas):
+            self.execute(f"DROP SCHEMA {schema} CASCADE")
+        self.execute("CREATE SCHEMA public")
+
     def execute(self, *statements: str, **parameters: Any) -> list[Any]:
         """Runs the statements in a transaction; the rows of the last one."""
         with self.sync().begin() as connection:
@@ -105,27 +119,29 @@ def shape(database: Database, schema: str | None = None, tables: frozenset[str] 
     schema = schema or database.schema
     with database.sync().connect() as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLite: indexes over expressions are read from the catalog below
-        inspector = sa.inspect(connection)
-        names = [n for n in inspector.get_table_names(schema) if tables is None or n in tables]
-        found = {name: _table_shape(inspector, connection.dialect, name, schema) for name in names}
+        found = _reflected(sa.inspect(connection), connection.dialect, schema)
         for name, table, definition in _indexes(connection, schema):
-            if table in found:
-                found[table]["indexes"][name] = definition
+            found[table]["indexes"][name] = definition
+    return {name: parts for name, parts in found.items() if tables is None or name in tables}
+
+
+def _reflected(inspector: sa.Inspector, dialect: Any, schema: str | None) -> dict[str, Any]:
+    primary = inspector.get_multi_pk_constraint(schema)
+    foreign = inspector.get_multi_foreign_keys(schema)
+    unique = inspector.get_multi_unique_constraints(schema)
+    found = {}
+    for table, columns in inspector.get_multi_columns(schema).items():
+        found[table[1]] = {
+            "columns": {c["name"]: (c["type"].compile(dialect), c["nullable"], c["default"]) for c in columns},
+            "primary": primary[table]["constrained_columns"],
+            "foreign": [
+                (key["constrained_columns"], key["referred_table"], key["referred_columns"], key["options"])
+                for key in foreign[table]
+            ],
+            "unique": {key["name"]: key["column_names"] for key in unique[table]},
+            "indexes": {},
+        }
     return found
-
-
-def _table_shape(inspector: sa.Inspector, dialect: Any, name: str, schema: str | None) -> dict[str, Any]:
-    columns = {
-        column["name"]: (column["type"].compile(dialect), column["nullable"], column["default"])
-        for column in inspector.get_columns(name, schema)
-    }
-    foreign = [
-        (key["constrained_columns"], key["referred_table"], key["referred_columns"], key["options"].get("ondelete"))
-        for key in inspector.get_foreign_keys(name, schema)
-    ]
-    unique = {key["name"]: key["column_names"] for key in inspector.get_unique_constraints(name, schema)}
-    primary = inspector.get_pk_constraint(name, schema)["constrained_columns"]
-    return {"columns": columns, "primary": primary, "foreign": foreign, "unique": unique, "indexes": {}}
 
 
 def _indexes(connection: sa.Connection, schema: str | None) -> list[tuple[str, str, str]]:
@@ -157,8 +173,7 @@ def sample_rows(database: Database) -> None:
         "agno_runs": "run_id, session_id, run_type, run_data, created_at",
         "agno_memories": "memory_id, memory, topics, created_at",
         "agno_traces": "trace_id, name, status, start_time, end_time, duration_ms, created_at",
-        "agno_spans": "span_id, trace_id, name, span_kind, status_code, start_time, end_time, duration_ms,"
-        " created_at",
+        "agno_spans": "span_id, trace_id, name, span_kind, status_code, start_time, end_time, duration_ms, created_at",
         "agno_learnings": "learning_id, learning_type, content, created_at",
     }
     values = {"created_at": "5", "duration_ms": "3", "trace_id": "'t'", "session_id": "'s'"}

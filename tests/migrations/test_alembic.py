@@ -174,7 +174,6 @@ def test_the_command_line(sqlite: Database) -> None:
     done = alembic("upgrade", "head")
     assert done.returncode == 0
     assert "0001 -> 0002" in done.stderr
-    assert alembic("check").returncode == 0
     failed = alembic("current", url="postgresql://u:geheim@127.0.0.1:1/x")
     assert failed.returncode != 0
     assert "Traceback" not in failed.stdout + failed.stderr

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from migration_tools import AGNO_TABLES, REPOSITORY, Database, make_agno_tables, shape
@@ -124,10 +125,15 @@ async def test_unreachable(url: str) -> None:
     await engine.dispose()
 
 
-async def test_a_file_that_is_no_database(sqlite: Database) -> None:
-    with open(sqlite.url.removeprefix("sqlite:///"), "w") as file:
-        file.write("not a database, but long enough to be looked at" * 100)
-    engine = sqlite.engine()
+@pytest.fixture
+def no_database(sqlite: Database) -> Database:
+    file = Path(sqlite.url.removeprefix("sqlite:///"))
+    file.write_text("not a database, but long enough to be looked at" * 100)
+    return sqlite
+
+
+async def test_a_file_that_is_no_database(no_database: Database) -> None:
+    engine = no_database.engine()
     with pytest.raises(ConfigurationError):
         await ensure_schema(engine, Layout())
     await engine.dispose()
@@ -174,12 +180,10 @@ async def test_rights_in_the_schema_are_enough(postgres: Database, reader: Async
 
 async def test_waits_for_an_upgrade_that_is_under_way(postgres: Database) -> None:
     await make_agno_tables(postgres)
-    postgres.execute(
-        "INSERT INTO ai.agno_sessions (session_id, session_type, created_at) VALUES ('s', 'agent', 1)"
-    )
+    postgres.execute("INSERT INTO ai.agno_sessions (session_id, session_type, created_at) VALUES ('s', 'agent', 1)")
     first, second = postgres.engine(), postgres.engine()
     upgrading = asyncio.create_task(runner.upgrade(first, postgres.layout))
-    while await runner.current(second, postgres.layout) is None:
+    while await runner.current(second, postgres.layout) is None:  # noqa: ASYNC110
         await asyncio.sleep(0.001)
     # Between the revisions, because an index is being built on a table that has rows.
     assert await runner.current(second, postgres.layout) == "0001"

@@ -92,9 +92,7 @@ async def test_a_database_of_a_newer_agnodb_is_left_alone(engine: AsyncEngine, d
 
 
 @pytest.mark.parametrize("ranges", [["head"], ["0001", "0001:head"]], ids=["at once", "in steps"])
-async def test_sql_to_run_by_hand_makes_the_same(
-    database: Database, engine: AsyncEngine, ranges: list[str]
-) -> None:
+async def test_sql_to_run_by_hand_makes_the_same(database: Database, engine: AsyncEngine, ranges: list[str]) -> None:
     layout = database.layout
     for target in ranges:
         run_script(database, runner.offline_sql(database.url, layout, target))

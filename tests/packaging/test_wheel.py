@@ -103,14 +103,9 @@ async def on_flat_methods(db):
 
 async def main():
     async with database() as db:
-        assert db.id == database().id
-        assert db.id in repr(db)
         await on_repositories(db)
         await in_a_transaction(db)
         await on_flat_methods(db)
-        twin = type(db).from_dict({**db.to_dict(), "db_url": url})
-        assert twin.id == db.id and (await twin.sessions.get("s")).user_id == "alice"
-        await twin.close()
     # The tables were there: a server at head needs no Alembic.
     loaded = {"agno", "alembic"} & set(sys.modules)
     assert not loaded, loaded
@@ -174,9 +169,10 @@ def test_the_wheel_has_the_package_and_its_migrations_and_nothing_else(installed
 
 
 def test_what_it_needs_is_installed_with_it_and_agno_is_not(installed: Installed, tmp_path: Path) -> None:
-    names = "sqlalchemy alembic aiosqlite orjson typer rich asyncpg agno psycopg pytest agnodb.databases".split()
-    code = f"from importlib.util import find_spec; print(*(n for n in {names} if find_spec(n) is None))"
-    assert installed.run("python", "-c", code, cwd=tmp_path).split() == ["agno", "psycopg", "pytest"]
+    code = "import sys, importlib.util as u; print(*(n for n in sys.argv[1:] if u.find_spec(n) is None))"
+    needed = ("sqlalchemy", "alembic", "aiosqlite", "orjson", "typer", "rich", "asyncpg")
+    absent = installed.run("python", "-c", code, *needed, "agno", "psycopg", "pytest", cwd=tmp_path)
+    assert absent.split() == ["agno", "psycopg", "pytest"]
     installed.run("pip", "--disable-pip-version-check", "check", cwd=tmp_path)
     assert installed.run("agnodb", "--version", cwd=tmp_path).strip() == f"agnodb {__version__}"
 
@@ -216,6 +212,33 @@ def test_the_wheel_says_that_the_demo_needs_more(installed: Installed, tmp_path:
     output = installed.run("agnodb", "demo", cwd=tmp_path, code=2)
     assert "pip install 'agnodb[demo]'" in output
     assert "Traceback" not in output
+
+
+def test_a_database_has_its_id_and_can_be_rebuilt(installed: Installed, tmp_path: Path) -> None:
+    code = (
+        "from agnodb import AsyncSqliteDb as Db\n"
+        "db, replica, named = Db(db_file='x.db'), Db(db_file='x.db'), Db(id='mine', db_file='x.db')\n"
+        "assert db.id == replica.id and named.id == 'mine' and db.id in repr(db)\n"
+        "assert Db.from_dict(db.to_dict()).to_dict() == db.to_dict()"
+    )
+    installed.run("python", "-c", code, cwd=tmp_path)
+
+
+def test_a_flat_method_leaves_the_record_it_is_given_as_it_is(installed: Installed, tmp_path: Path) -> None:
+    code = (
+        "import asyncio; from dataclasses import replace; from agnodb import AsyncSqliteDb\n"
+        "from agnodb.records.runs import RunRecord; from agnodb.records.sessions import SessionRecord\n"
+        "async def main():\n"
+        "    async with AsyncSqliteDb(db_file='x.db') as db:\n"
+        "        await db.upsert_session(SessionRecord(session_id='s', session_type='agent', user_id='alice'))\n"
+        "        run = RunRecord(run_id='r', session_id='s', run_type='agent', user_id='alice', run_data={})\n"
+        "        before = replace(run)\n"
+        "        await db.upsert_run(run, session_id='s')\n"
+        "        assert run == before, run\n"
+        "        assert (await db.get_run('r')).user_id == 'alice'\n"
+        "asyncio.run(main())"
+    )
+    installed.run("python", "-c", code, cwd=tmp_path)
 
 
 def test_a_missing_driver_names_its_extra(installed: Installed, tmp_path: Path) -> None:

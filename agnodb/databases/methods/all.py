@@ -11,6 +11,8 @@ from agnodb.databases.methods.schedule_runs import ScheduleRunMethods
 from agnodb.databases.methods.schedules import ScheduleMethods
 from agnodb.databases.methods.schema_versions import SchemaVersionMethods
 from agnodb.databases.methods.sessions import SessionMethods
+from agnodb.databases.methods.spans import SpanMethods
+from agnodb.databases.methods.traces import TraceMethods
 
 
 class AllMethods(
@@ -19,6 +21,8 @@ class AllMethods(
     MemoryMethods,
     KnowledgeMethods,
     EvalRunMethods,
+    TraceMethods,
+    SpanMethods,
     ApprovalMethods,
     ScheduleMethods,
     ScheduleRunMethods,

@@ -84,7 +84,8 @@ class PostgresDialect(OnConflict, Dialect):
         return source.join(values, true()), values.c.value
 
     def json_object_of(self, members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
-        return func.jsonb_build_object(*(part for name in members for part in (literal_column(f"'{name}'"), members[name])))
+        pairs: Any = ((literal_column(f"'{name}'"), member) for name, member in members.items())
+        return func.jsonb_build_object(*(part for pair in pairs for part in pair))
 
     def json_array_of(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.jsonb_agg(element)
@@ -162,7 +163,7 @@ class PostgresDialect(OnConflict, Dialect):
 
     def milliseconds_between(self, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[Any]:
         moment = DateTime(timezone=True)
-        seconds = func.extract("epoch", cast(end, moment) - cast(start, moment))
+        seconds = extract("epoch", cast(end, moment) - cast(start, moment))
         return cast(func.trunc(cast(seconds, Numeric) * 1000), BigInteger)
 
 

@@ -77,7 +77,8 @@ class SqliteDialect(OnConflict, Dialect):
         return source.join(values, true()), values.c.value
 
     def json_object_of(self, members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
-        return func.json_object(*(part for name in members for part in (literal_column(f"'{name}'"), members[name])))
+        pairs: Any = ((literal_column(f"'{name}'"), member) for name, member in members.items())
+        return func.json_object(*(part for pair in pairs for part in pair))
 
     def json_array_of(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.json_group_array(element)

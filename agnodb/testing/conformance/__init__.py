@@ -26,6 +26,9 @@ from agnodb.testing.conformance.runs import RunConformance
 from agnodb.testing.conformance.schedule_runs import ScheduleRunsConformance
 from agnodb.testing.conformance.schedules import SchedulesConformance
 from agnodb.testing.conformance.sessions import SessionConformance
+from agnodb.testing.conformance.spans import SpanConformance
+from agnodb.testing.conformance.trace_filters import TraceFilterConformance
+from agnodb.testing.conformance.traces import TraceConformance
 
 
 class _Fixtures:
@@ -53,6 +56,9 @@ DatabaseConformance = _suite(
     MemoryConformance,
     KnowledgeConformance,
     EvalRunConformance,
+    TraceConformance,
+    TraceFilterConformance,
+    SpanConformance,
     ApprovalsConformance,
     SchedulesConformance,
     ScheduleRunsConformance,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -60,8 +61,8 @@ class TraceConformance:
         read = await db.repositories.traces.get(trace_id="t")
         assert datetime.fromisoformat(read.start_time) == datetime.fromisoformat(at(0.25))
         given = a_trace(team_id="m", workflow_id="w", start_time=read.start_time).to_dict()
-        same_form = {name: value.replace("+", ".000000+") for name, value in given.items() if name in ("end_time", "created_at")}
-        assert read.to_dict() == {**given, **same_form}
+        one_form = {name: given[name].replace("+", ".000000+") for name in ("end_time", "created_at")}
+        assert read.to_dict() == {**given, **one_form}
 
     async def test_any_text_comes_back(self, db: Any) -> None:
         for number, text in enumerate(ODD_TEXT):
@@ -93,9 +94,12 @@ class TraceConformance:
         assert (await db.repositories.traces.get(run_id="r")).trace_id == "new"
 
     async def test_wrong_values_are_refused(self, db: Any) -> None:
-        for wrong in ({"start_time": "noon"}, {"end_time": None}, {"duration_ms": "1"}, {"name": None}, {"trace_id": 7}):
+        wrongs: tuple[tuple[str, Any], ...] = (
+            ("start_time", "noon"), ("end_time", None), ("duration_ms", "1"), ("name", None), ("trace_id", 7),
+        )
+        for name, wrong in wrongs:
             with pytest.raises(InvalidValueError):
-                await save(db, TraceRecord(**{**a_trace().to_dict(), "created_at": None, **wrong}))
+                await save(db, replace(a_trace(), **{name: wrong}))
         with pytest.raises(InvalidValueError):
             await db.upsert_trace({"trace_id": "t"})
         assert await db.get_traces() == ([], 0)
@@ -116,7 +120,7 @@ class TraceConformance:
         assert (await db.repositories.traces.get(trace_id="t")).duration_ms == 1999
 
     async def test_the_outermost_component_names_the_trace(self, db: Any) -> None:
-        steps = (
+        steps: tuple[tuple[str, dict[str, Any], str], ...] = (
             ("POST /runs", {"agent_id": None}, "POST /runs"), ("Agent.run", {}, "Agent.run"), ("tool", {}, "Agent.run"),
             ("Team.arun", {"team_id": "m"}, "Team.arun"), ("Agent.run", {}, "Team.arun"),
             ("Flow.run", {"workflow_id": "w"}, "Flow.run"), ("Team.run", {"team_id": "m"}, "Flow.run"),
@@ -195,64 +199,6 @@ class TraceConformance:
         assert await ids(db, start_time=NOON + timedelta(microseconds=1)) == []
         assert await ids(db, end_time=NOON + timedelta(seconds=1, microseconds=999_999)) == []
 
-    # -- filter expressions -----------------------------------------------------------------------------------
-
-    async def test_filter_expressions(self, db: Any) -> None:
-        await save(db, a_trace("1", name="100%_\\A", duration_ms=100), a_trace("2", name="100xyA", duration_ms=200))
-        await save(db, a_trace("3", name="other", duration_ms=300, user_id=None, start_time=at(-1)))
-
-        async def matching(op: str, key: str, value: Any) -> list[str]:
-            return sorted(await ids(db, filter_expr={"op": op, "key": key, "values" if op == "IN" else "value": value}))
-
-        for op, value, expected in (
-            ("EQ", 200, "2"), ("NEQ", 200, "13"), ("GT", 200, "3"), ("GTE", 199.5, "23"), ("LT", 200, "1"),
-            ("LTE", 200.0, "12"), ("IN", [100, 300.0], "13"), ("IN", [], ""),
-        ):
-            assert await matching(op, "duration_ms", value) == list(expected)
-        assert await matching("CONTAINS", "name", "%_\\a") == ["1"]
-        assert await matching("CONTAINS", "name", "0") == ["1", "2"]
-        assert await matching("STARTSWITH", "name", "100X") == ["2"]
-        assert await matching("STARTSWITH", "name", "xy") == []
-        assert await matching("STARTSWITH", "start_time", "2026-01-02T12") == ["1", "2"]
-        assert await matching("IN", "name", ["other", "x"]) == ["3"]
-        assert await matching("NEQ", "user_id", "bob") == ["1", "2"]
-
-    async def test_filter_expressions_combine(self, db: Any) -> None:
-        await save(db, a_trace("1"), a_trace("2", status="ERROR"), a_trace("3", status="ERROR", user_id="bob"))
-        error, alice = {"op": "EQ", "key": "status", "value": "ERROR"}, {"op": "EQ", "key": "user_id", "value": "alice"}
-        both, either = {"op": "AND", "conditions": [error, alice]}, {"op": "OR", "conditions": [error, alice]}
-        assert await ids(db, filter_expr=both) == ["2"]
-        assert await ids(db, filter_expr=either) == ["3", "2", "1"]
-        assert await ids(db, filter_expr={"op": "NOT", "condition": both}) == ["3", "1"]
-        assert await ids(db, filter_expr={"op": "NOT", "condition": either}) == []
-        assert await ids(db, filter_expr=both, user_id="bob") == []
-        assert [t.trace_id for t in (await db.get_traces(filter_expr=error, limit=1))[0]] == ["3"]
-
-    async def test_the_same_structure_takes_other_values(self, db: Any) -> None:
-        await save(db, a_trace("1"), a_trace("2", status="ERROR"))
-        for status, expected in (("OK", ["1"]), ("ERROR", ["2"]), ("'; --", [])):
-            assert await ids(db, filter_expr={"op": "EQ", "key": "status", "value": status}) == expected
-
-    async def test_a_wrong_filter_expression_is_a_value_error(self, db: Any) -> None:
-        good: Any = {"op": "EQ", "key": "status", "value": "OK"}
-        for _ in range(10):
-            good = {"op": "NOT", "condition": good}
-        await db.get_traces(filter_expr=good)
-        for wrong in (
-            [1], "EQ", {"op": "NOT", "condition": good}, {"op": "LIKE", "key": "name", "value": "x"}, {"key": "name"},
-            {"op": ["EQ"]}, {"op": "EQ", "key": "password", "value": 1}, {"op": "EQ", "key": [1], "value": 1},
-            {"op": "EQ", "key": "name"}, {"op": "EQ", "key": "name", "value": {}}, {"op": "AND", "conditions": []},
-            {"op": "OR", "conditions": "x"}, {"op": "NOT"}, {"op": "IN", "key": "name", "values": "abc"},
-            {"op": "IN", "key": "name", "values": [None]}, {"op": "GT", "key": "start_time", "value": "noon"},
-            {"op": "GT", "key": "start_time", "value": 5}, {"op": "EQ", "key": "duration_ms", "value": "5"},
-            {"op": "CONTAINS", "key": "duration_ms", "value": "5"}, {"op": "LT", "key": "duration_ms", "value": float("nan")},
-        ):
-            with pytest.raises(ValueError) as refused:
-                await db.get_traces(filter_expr=wrong)
-            assert isinstance(refused.value, InvalidValueError)
-            with pytest.raises(InvalidValueError):
-                await db.get_trace_stats(filter_expr=wrong)
-
     # -- statistics -------------------------------------------------------------------------------------------
 
     async def test_statistics_by_session(self, db: Any) -> None:
@@ -263,7 +209,9 @@ class TraceConformance:
         assert total == 2
         assert groups[0] == {
             "session_id": "s", "user_id": "alice", "agent_id": "a", "team_id": "m", "workflow_id": None,
-            "total_traces": 2, "first_trace_at": NOON + timedelta(seconds=5), "last_trace_at": NOON + timedelta(seconds=7.5),
+            "total_traces": 2,
+            "first_trace_at": NOON + timedelta(seconds=5),
+            "last_trace_at": NOON + timedelta(seconds=7.5),
         }
         assert (await db.get_trace_stats(limit=1, page=2))[0] == groups[1:]
         assert await db.get_trace_stats(limit=1, page=3) == ([], 2)
@@ -275,14 +223,16 @@ class TraceConformance:
     async def test_statistics_by_component(self, db: Any) -> None:
         lasted = (100, 7, 33, 250)
         for n, duration in enumerate(lasted):
-            status = "ERROR" if n == 1 else "OK"
-            await save(db, a_trace(f"{n}", duration_ms=duration, status=status, session_id=f"s{n // 2}", created_at=at(n)))
-        await save(db, a_trace("b", agent_id="b", team_id="m", duration_ms=5), a_trace("none", agent_id=None, name="GET /"))
+            fields = {"status": "ERROR" if n == 1 else "OK", "session_id": f"s{n // 2}", "created_at": at(n)}
+            await save(db, a_trace(f"{n}", duration_ms=duration, **fields))
+        await save(db, a_trace("b", agent_id="b", team_id="m", duration_ms=5))
+        await save(db, a_trace("none", agent_id=None, name="GET /"))
         groups, total = await db.get_trace_stats(group_by="agent")
         assert total == 2
         assert groups[0] == {
             "agent_id": "a", "total_traces": 4, "total_sessions": 2, "avg_duration_ms": 97.5, "p95_duration_ms": 227.5,
-            "max_duration_ms": 250, "error_traces": 1, "first_trace_at": NOON, "last_trace_at": NOON + timedelta(seconds=3),
+            "max_duration_ms": 250, "error_traces": 1,
+            "first_trace_at": NOON, "last_trace_at": NOON + timedelta(seconds=3),
         }
         assert (groups[1]["agent_id"], groups[1]["p95_duration_ms"]) == ("b", 5.0)
         assert [g["team_id"] for g in (await db.get_trace_stats(group_by="team"))[0]] == ["m"]
