@@ -55,7 +55,7 @@ LISTINGS: Mapping[str, Listing] = {
     "knowledge": Listing(
         key="id",
         filters=("user_id", "linked_to"),
-        sorts=("created_at", "updated_at", "name", "id"),
+        sorts=("created_at", "updated_at", "id"),
     ),
     "traces": Listing(
         key="trace_id",
@@ -67,7 +67,7 @@ LISTINGS: Mapping[str, Listing] = {
     ),
     "spans": Listing(
         key="span_id",
-        filters=("trace_id", "parent_span_id", "name"),
+        filters=("trace_id", "parent_span_id"),
         ranges=("start_time",),
         sorts=("start_time",),
         default_sort="start_time",

@@ -7,7 +7,9 @@ from typing import Protocol
 from agnodb.contracts.approvals import ApprovalRepository
 from agnodb.contracts.eval_runs import EvalRunRepository
 from agnodb.contracts.knowledge import KnowledgeRepository
+from agnodb.contracts.learnings import LearningRepository
 from agnodb.contracts.memories import MemoryRepository
+from agnodb.contracts.metrics import MetricRepository
 from agnodb.contracts.runs import RunRepository
 from agnodb.contracts.schedule_runs import ScheduleRunRepository
 from agnodb.contracts.schedules import ScheduleRepository
@@ -42,3 +44,7 @@ class Repositories(Protocol):
     def traces(self) -> TraceRepository: ...
     @property
     def spans(self) -> SpanRepository: ...
+    @property
+    def learnings(self) -> LearningRepository: ...
+    @property
+    def metrics(self) -> MetricRepository: ...

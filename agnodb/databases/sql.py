@@ -71,6 +71,7 @@ class SqlDatabase(AllMethods, AsyncBaseDb):
         self.approvals, self.schedules = repositories.approvals, repositories.schedules
         self.schedule_runs = repositories.schedule_runs
         self.traces, self.spans = repositories.traces, repositories.spans
+        self.learnings, self.metrics = repositories.learnings, repositories.metrics
 
     def _name_tables(self, layout: Layout) -> None:
         """The attributes under which agno looks for the names of the tables."""

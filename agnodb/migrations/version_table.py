@@ -44,7 +44,9 @@ def upsert_revision(layout: Layout, revision: str, dialect: str) -> Any:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     values = {"revision": revision, "updated_at": clock.now(), "tables": json.dumps(layout.names.as_dict())}
     statement = insert(version_table(layout.schema)).values(layout=layout.key, **values)
-    return statement.on_conflict_do_update(index_elements=["layout"], set_=values)
+    # `excluded`, and not the values again, which SQLAlchemy 2.0 leaves as binds in the SQL to run by hand.
+    update = {name: statement.excluded[name] for name in values}
+    return statement.on_conflict_do_update(index_elements=["layout"], set_=update)
 
 
 def delete_revision(layout: Layout) -> Delete:

@@ -18,7 +18,6 @@ class Knowledge(Base):
         Index(None, "linked_to", "created_at"),
         Index(None, "created_at"),
         Index(None, "updated_at"),
-        Index(None, "name"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -35,5 +35,5 @@ class Metric(Base):
     user_id: Mapped[str] = mapped_column(index=True)
     """The owner; '' for none, because the unique key would hold NULLs apart."""
     created_at: Mapped[int]
-    updated_at: Mapped[int | None]
+    updated_at: Mapped[int | None] = mapped_column(index=True)
     completed: Mapped[bool]

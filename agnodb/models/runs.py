@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agnodb.models.base import Base
@@ -14,7 +14,11 @@ from agnodb.models.types import Json
 class Run(Base):
     __tablename__ = "agno_runs"
     # The order of a session's runs. Not unique: agno's own adapter writes equal indexes when it races.
-    __table_args__ = (Index(None, "session_id", "run_index"),)
+    __table_args__ = (
+        Index(None, "session_id", "run_index"),
+        # Metrics ask which runs were written since they were last computed.
+        Index("idx_agno_runs_changed", text("coalesce(updated_at, created_at)")),
+    )
 
     run_id: Mapped[str] = mapped_column(primary_key=True)
     session_id: Mapped[str] = mapped_column(

@@ -20,7 +20,6 @@ class Schedule(Base):
     __table_args__ = (
         Index(None, "enabled", "next_run_at"),
         Index(None, "user_id", "enabled", "next_run_at"),
-        Index(None, "endpoint"),
         # A name is taken once per owner; NULL owners need an index of their own, because NULLs are distinct.
         _unique_name("agno_schedules_uq_user_name", "user_id", "name", where="user_id IS NOT NULL"),
         _unique_name("agno_schedules_uq_unowned_name", "name", where="user_id IS NULL"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agnodb.models.base import Base
@@ -13,8 +13,6 @@ from agnodb.models.types import Json, LongText
 
 class Span(Base):
     __tablename__ = "agno_spans"
-    __table_args__ = (Index(None, "name"),)
-
     span_id: Mapped[str] = mapped_column(primary_key=True)
     trace_id: Mapped[str] = mapped_column(ForeignKey("agno_traces.trace_id"), index=True)
     parent_span_id: Mapped[str | None] = mapped_column(index=True)

@@ -6,7 +6,9 @@ from agnodb.sql.approvals import SqlApprovalRepository
 from agnodb.sql.eval_runs import SqlEvalRunRepository
 from agnodb.sql.executor import Executor
 from agnodb.sql.knowledge import SqlKnowledgeRepository
+from agnodb.sql.learnings import SqlLearningRepository
 from agnodb.sql.memories import SqlMemoryRepository
+from agnodb.sql.metrics import SqlMetricRepository
 from agnodb.sql.repository import Statements
 from agnodb.sql.runs import SqlRunRepository
 from agnodb.sql.schedule_runs import SqlScheduleRunRepository
@@ -32,3 +34,5 @@ class SqlRepositories:
         self.schedule_runs = SqlScheduleRunRepository(executor, statements)
         self.traces = SqlTraceRepository(executor, statements)
         self.spans = SqlSpanRepository(executor, statements)
+        self.learnings = SqlLearningRepository(executor, statements)
+        self.metrics = SqlMetricRepository(executor, statements)

@@ -25,7 +25,7 @@ INDEXES = {
     ],
     "memories": [("user_id", "updated_at"), ("agent_id",), ("team_id",)],
     "eval_runs": [("agent_id",), ("team_id",), ("workflow_id",), ("model_id",), ("eval_type",)],
-    "knowledge": [("linked_to", "created_at"), ("created_at",), ("updated_at",), ("name",)],
+    "knowledge": [("linked_to", "created_at"), ("created_at",), ("updated_at",)],
     "traces": [
         ("user_id", "start_time"),
         ("session_id", "start_time"),
@@ -34,9 +34,8 @@ INDEXES = {
         ("workflow_id", "start_time"),
         ("end_time",),
     ],
-    "spans": [("name",)],
     "learnings": [("learning_type", "user_id", "updated_at")],
-    "schedules": [("endpoint",)],
+    "metrics": [("updated_at",)],
     "schedule_runs": [
         ("schedule_id", "created_at"),
         ("schedule_id", "completed_at"),
@@ -46,7 +45,7 @@ INDEXES = {
 }
 
 # Lists are sorted by the last change; rows written elsewhere may have none.
-CHANGED = ("sessions", "eval_runs", "learnings")
+CHANGED = ("sessions", "runs", "eval_runs", "learnings")
 
 
 def upgrade(schema: SchemaOperations) -> None:

@@ -59,6 +59,10 @@ class Place:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql).fetchall()]
 
+    def execute(self, sql: str) -> None:
+        """Run a statement for its effect."""
+        self.query(sql)
+
     def rows(self, table: str, where: str = "true") -> list[dict[str, Any]]:
         """The rows of a table as they are stored."""
         return self.query(f"SELECT * FROM {table} WHERE {where}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
 import pytest_asyncio
 from agents import helper, refund_order
 from agno.db.schemas.evals import EvalRunRecord, EvalType

@@ -17,8 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 from filling import SECONDS, fill, moment_of, text_of
-from sqlalchemy import Executable
-from sqlalchemy.engine import make_url
+from sqlalchemy import Executable, create_engine
 
 from agnodb import AsyncPostgresDb, AsyncSqliteDb
 from agnodb.config import DEFAULT_SCHEMA, Layout
@@ -114,7 +113,7 @@ async def _run(call: Awaitable[object]) -> None:
 
 
 class Postgres(Database):
-    kind, compiler = "postgresql", make_url("postgresql+psycopg://").get_dialect()()
+    kind, compiler = "postgresql", create_engine("postgresql+psycopg://").dialect
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(PostgresDialect(), DEFAULT_SCHEMA)
@@ -137,7 +136,7 @@ def _nodes(node: dict[str, Any], counted: bool) -> Iterator[dict[str, Any]]:
 
 class Sqlite(Database):
     kind = "sqlite"
-    compiler = make_url("sqlite://").get_dialect()(paramstyle="named")
+    compiler = create_engine("sqlite://", paramstyle="named").dialect
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(SqliteDialect(), None)

@@ -183,7 +183,7 @@ async def test_any_table_name(database: Database, engine: AsyncEngine, arguments
     assert shape(database) == by_runner
 
 
-@pytest.mark.parametrize("schema", ["My-Schema", "public", 'a "b" 100%'])
+@pytest.mark.parametrize("schema", ["My-Schema", "public", "a b' 100%"])
 async def test_any_schema(postgres: Database, schema: str) -> None:
     engine, layout = postgres.engine(), Layout(schema)
     await runner.upgrade(engine, layout)

@@ -44,7 +44,7 @@ def test_the_statuses_and_outcomes_are_those_of_agno() -> None:
     persist = pytest.importorskip("agno.run.status_persist")
     known = {str(status.value).upper() for status in base.RunStatus}
     assert known == {status for status in known if canonical(status.lower()) == status}
-    assert {outcome.value for outcome in persist.RunPersistOutcome} <= set(OUTCOMES)
+    assert set(OUTCOMES) <= {outcome.value for outcome in persist.RunPersistOutcome}
 
 
 def test_fields_are_added_and_the_rest_stays() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from agnodb.databases.methods.approvals import ApprovalMethods
 from agnodb.databases.methods.eval_runs import EvalRunMethods
 from agnodb.databases.methods.knowledge import KnowledgeMethods
+from agnodb.databases.methods.learnings import LearningMethods
 from agnodb.databases.methods.memories import MemoryMethods
+from agnodb.databases.methods.metrics import MetricMethods
 from agnodb.databases.methods.runs import RunMethods
 from agnodb.databases.methods.schedule_runs import ScheduleRunMethods
 from agnodb.databases.methods.schedules import ScheduleMethods
@@ -26,6 +28,8 @@ class AllMethods(
     ApprovalMethods,
     ScheduleMethods,
     ScheduleRunMethods,
+    LearningMethods,
+    MetricMethods,
     SchemaVersionMethods,
 ):
     """agno's database interface for the tables that agnodb keeps."""

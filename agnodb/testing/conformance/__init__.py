@@ -21,7 +21,9 @@ from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.databases import DatabaseLifeConformance
 from agnodb.testing.conformance.eval_runs import EvalRunConformance
 from agnodb.testing.conformance.knowledge import KnowledgeConformance
+from agnodb.testing.conformance.learnings import LearningConformance
 from agnodb.testing.conformance.memories import MemoryConformance
+from agnodb.testing.conformance.metrics import MetricConformance
 from agnodb.testing.conformance.runs import RunConformance
 from agnodb.testing.conformance.schedule_runs import ScheduleRunsConformance
 from agnodb.testing.conformance.schedules import SchedulesConformance
@@ -62,4 +64,6 @@ DatabaseConformance = _suite(
     ApprovalsConformance,
     SchedulesConformance,
     ScheduleRunsConformance,
+    LearningConformance,
+    MetricConformance,
 )

@@ -19,7 +19,7 @@ from agnodb.testing.conformance.sessions import a_session
 from agnodb.testing.conformance.values import ODD_TEXT, ODD_VALUES
 
 DAY = 86400
-MONDAY = 20_000 * DAY
+PAST = 20_000 * DAY
 DATE = datetime.date(2024, 10, 4)
 NEXT = DATE + datetime.timedelta(days=1)
 _Stored = tuple[str | None, int, dict[str, int]]  # owner, time and tokens of a run
@@ -27,7 +27,7 @@ COUNTS = tuple(f"{kind}_{what}_count" for kind in ("agent", "team", "workflow") 
 
 
 def used(**tokens: int) -> dict[str, Any]:
-    """The document of a run that used so many tokens of a model."""
+    """The document of a run that used so many tokens."""
     return {"model": "gpt", "model_provider": "OpenAI", "metrics": {**tokens, "duration": 0.5}}
 
 
@@ -36,11 +36,11 @@ def _day(epoch: float) -> datetime.date:
 
 
 async def _session(db: Any, session_id: str = "s", **fields: Any) -> None:
-    await db.sessions.upsert(a_session(session_id, **{"created_at": MONDAY, **fields}))
+    await db.sessions.upsert(a_session(session_id, **{"created_at": PAST, **fields}))
 
 
 async def _run(db: Any, run_id: str, document: Any = None, **fields: Any) -> None:
-    given = {"user_id": "alice", "created_at": MONDAY, "run_data": used() if document is None else document, **fields}
+    given = {"user_id": "alice", "created_at": PAST, "run_data": used() if document is None else document, **fields}
     await db.runs.upsert(a_run(run_id, **given))
 
 
@@ -75,8 +75,7 @@ class MetricConformance:
         tokens = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 12, "reasoning_tokens": 1}
         assert row.pop("token_metrics") == {**dict.fromkeys(TOKEN_FIELDS, 0), **tokens}
         assert row.pop("model_metrics") == [{"model_id": "gpt", "model_provider": "OpenAI", "count": 2}]
-        assert 0 <= time.time() - row.pop("created_at") < 60
-        assert 0 <= time.time() - row.pop("updated_at") < 60
+        assert all(0 <= time.time() - row.pop(name) < 60 for name in ("created_at", "updated_at"))
         assert row.pop("id")
         assert row == {
             "users_count": 1, "date": DATE, "aggregation_period": "daily", "user_id": "alice", "completed": True
@@ -85,7 +84,7 @@ class MetricConformance:
     async def test_sessions_and_runs_count_by_type_owner_and_their_own_day(self, db: Any) -> None:
         for kind in ("agent", "team", "workflow"):
             await _session(db, kind, session_type=kind)
-            await _run(db, kind, session_id=kind, run_type=kind, created_at=MONDAY + DAY)
+            await _run(db, kind, session_id=kind, run_type=kind, created_at=PAST + DAY)
         await _session(db, "nobody's", user_id=None)
         await db.calculate_metrics()
         rows, total = await db.metrics.list(Page())
@@ -99,7 +98,7 @@ class MetricConformance:
 
     async def test_a_day_is_a_day_in_utc(self, db: Any) -> None:
         await _session(db)
-        for run_id, created_at in (("a", MONDAY - 1), ("b", MONDAY), ("c", MONDAY + DAY - 1), ("d", MONDAY + DAY)):
+        for run_id, created_at in (("a", PAST - 1), ("b", PAST), ("c", PAST + DAY - 1), ("d", PAST + DAY)):
             await _run(db, run_id, used(total_tokens=1), created_at=created_at)
         await _run(db, "before 1970", used(total_tokens=5), created_at=-1)
         await _session(db, "today", created_at=int(time.time()))
@@ -129,7 +128,7 @@ class MetricConformance:
         await _session(db)
         await _run(db, "r1", used(total_tokens=10))
         await db.metrics.refresh()
-        await _run(db, "r2", used(total_tokens=1000), created_at=MONDAY + DAY)
+        await _run(db, "r2", used(total_tokens=1000), created_at=PAST + DAY)
         await db.metrics.refresh()
         assert await _tokens(db) == {(DATE, "alice"): 10, (NEXT, "alice"): 1000}
 
@@ -149,9 +148,8 @@ class MetricConformance:
         assert await _tokens(db) == {(DATE, ""): 10}
         await _session(db, user_id="bob")
         await _run(db, "r", used(total_tokens=10), user_id="bob")
-        await db.metrics.refresh()
+        assert [row.user_id for row in await db.metrics.refresh()] == ["bob"]
         assert await _tokens(db) == {(DATE, "bob"): 10}
-        assert (await db.metrics.list(Page()))[1] == 1
 
     async def test_deletions_are_noticed(self, db: Any) -> None:
         await _session(db)
@@ -172,20 +170,19 @@ class MetricConformance:
 
     async def test_what_did_not_change_is_not_computed_again(self, db: Any) -> None:
         await _session(db)
-        await _session(db, "later", created_at=MONDAY + DAY)
+        await _session(db, "later", created_at=PAST + DAY)
         assert len(await db.metrics.refresh()) == 2
         assert await db.metrics.refresh() is None
         assert await db.metrics.refresh(deletions=True) is None
-        await _run(db, "r", created_at=MONDAY + DAY)
+        await _run(db, "r", created_at=PAST + DAY)
         (row,) = await db.metrics.refresh()
         assert row.date == NEXT
 
     async def test_a_range_is_computed_on_demand(self, db: Any) -> None:
         await _session(db)
-        await _session(db, "later", created_at=MONDAY + DAY)
+        await _session(db, "later", created_at=PAST + DAY)
         await db.metrics.refresh()
-        (row,) = await db.metrics.recompute(NEXT, NEXT)
-        assert row.date == NEXT
+        assert [row.date for row in await db.metrics.recompute(NEXT, NEXT)] == [NEXT]
         assert len(await db.metrics.recompute(datetime.date.min, datetime.date.max)) == 2
 
     async def test_the_days_add_up_to_the_runs(self, db: Any) -> None:
@@ -212,7 +209,7 @@ class MetricConformance:
     async def test_racing_refreshes_count_once(self, db: Any, make_db: Any) -> None:
         databases = [db, await make_db()]
         for number in range(3):
-            await _session(db, f"s{number}", user_id=f"u{number}", created_at=MONDAY + number * DAY)
+            await _session(db, f"s{number}", user_id=f"u{number}", created_at=PAST + number * DAY)
             await _run(db, f"r{number}", used(total_tokens=1), session_id=f"s{number}", user_id=f"u{number}")
         await asyncio.gather(*(databases[n % 2].calculate_metrics() for n in range(8)))
         rows, total = await db.metrics.list(Page())
@@ -241,10 +238,10 @@ class MetricConformance:
             await _run(db, f"t{number}", used(total_tokens=value))  # type: ignore[arg-type]
         await db.calculate_metrics()
         assert await _tokens(db) == {(DATE, "alice"): 5}
-        for number in range(3):
+        for number in range(2):
             await _run(db, f"huge{number}", used(total_tokens=2**63 - 1, input_tokens=-(10**30)))
         await db.calculate_metrics()
-        assert await _tokens(db) == {(DATE, "alice"): 3 * 10**15 + 5}
+        assert await _tokens(db) == {(DATE, "alice"): 2 * 10**15 + 5}
 
     async def test_owners_are_any_text(self, db: Any) -> None:
         for text in ODD_TEXT:
@@ -255,13 +252,13 @@ class MetricConformance:
             assert [row["user_id"] for row in rows] == [text or None]
 
     async def test_a_time_that_is_no_date_is_left_out(self, db: Any) -> None:
-        for number, created_at in enumerate((10**15, -(10**15), 2**62, MONDAY)):
+        for number, created_at in enumerate((10**15, -(10**15), 2**62, PAST)):
             await _session(db, f"s{number}", created_at=created_at)
         assert [row["date"] for row in await db.calculate_metrics()] == [DATE]
 
     async def test_a_reader_gets_days_in_order_and_when_they_were_computed(self, db: Any) -> None:
         for number, user_id in enumerate(("alice", "alice", "alice", None)):
-            await _session(db, f"s{number}", created_at=MONDAY + number % 3 * DAY, user_id=user_id)
+            await _session(db, f"s{number}", created_at=PAST + number % 3 * DAY, user_id=user_id)
         rows, computed = await db.get_metrics()
         assert [row["date"] for row in rows] == [DATE, DATE, NEXT, NEXT + datetime.timedelta(days=1)]
         assert {row["user_id"] for row in rows[:2]} == {"alice", None}
@@ -276,22 +273,22 @@ class MetricConformance:
     async def test_readers_refresh_once_in_a_while(self, db: Any, make_db: Any) -> None:
         await _session(db)
         assert len((await db.get_metrics())[0]) == 1
-        await _session(db, "later", created_at=MONDAY + DAY)
+        await _session(db, "later", created_at=PAST + DAY)
         assert len((await db.get_metrics())[0]) == 1
-        await _run(db, "r", created_at=MONDAY + DAY)
+        await _run(db, "r", created_at=PAST + DAY)
         assert len((await db.get_metrics())[0]) == 1
         assert len((await (await make_db()).get_metrics())[0]) == 2
 
     async def test_pages(self, db: Any) -> None:
         for number in range(5):
-            await _session(db, f"s{number}", created_at=MONDAY + number // 2 * DAY, user_id=f"u{number}")
+            await _session(db, f"s{number}", created_at=PAST + number // 2 * DAY, user_id=f"u{number}")
         await db.metrics.refresh()
         rows, total = await db.metrics.list(Page(2, 2))
         assert (len(rows), total) == (2, 5)
         assert (await db.metrics.list(Page(2, 9))) == ([], 5)
         assert (await db.metrics.list(Page(1, sort_by="date", sort_order="desc")))[0][0].user_id == "u4"
-        rows, total = await db.metrics.list(Page(), from_day=NEXT, to_day=NEXT)
-        assert ({row.user_id for row in rows}, total) == ({"u2", "u3"}, 2)
+        rows, _ = await db.metrics.list(Page(), from_day=NEXT, to_day=NEXT)
+        assert {row.user_id for row in rows} == {"u2", "u3"}
 
     async def test_wrong_input_is_refused(self, db: Any) -> None:
         for call in (
