@@ -1,7 +1,7 @@
 """What every list can be filtered and sorted by, and pages of it.
 
 `LISTINGS` is the promise that the models' indexes keep: each filter and each sort of each list is served by an
-index on every backend. A `search` is a substring of text anywhere in a value, which an ordinary index cannot
+index on every backend (topics, which are elements of an array, on PostgreSQL). A `search` is a substring of text anywhere in a value, which an ordinary index cannot
 serve: give it together with a filter.
 """
 
@@ -43,7 +43,7 @@ LISTINGS: Mapping[str, Listing] = {
     "runs": Listing(
         key="run_id",
         filters=("session_id", *_OWNERS, "status"),
-        sorts=("run_index", "created_at", "run_id"),
+        sorts=("run_index", "created_at", "run_id"),  # by run_index within a session
         default_sort="run_index",
     ),
     "memories": Listing(

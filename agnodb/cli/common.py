@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+Show = Callable[[str], None]
+
 FAILED = 2
 """Exit code of a command that could not do its work."""
 
@@ -72,23 +74,23 @@ class Target:
             typer.echo(f"Error: {one_line(error, self._url)}", err=True)
             raise typer.Exit(FAILED) from None
 
-    def run(self, work: Callable[[AsyncEngine, Layout], Awaitable[Result]]) -> Result:
-        """What `work` returns, given an engine that is closed afterwards."""
+    def run(self, work: Callable[[AsyncEngine, Layout, Show], Awaitable[Result]]) -> Result:
+        """What `work` returns, given an engine that is closed afterwards and a way to show what it does."""
         import asyncio
 
         from agnodb.migrations.settings import command_engine
 
-        async def with_engine() -> Result:
+        async def with_engine(show: Show) -> Result:
             url, layout = self.resolve()
             async with command_engine(url) as engine:
-                return await work(engine, layout)
+                return await work(engine, layout, show)
 
-        with self.errors():
-            return asyncio.run(with_engine())
+        with self.errors(), progress() as show:
+            return asyncio.run(with_engine(show))
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
+def progress() -> Iterator[Show]:
     """A function that shows a line on stderr; on a terminal, a spinner too."""
     from rich.console import Console
     from rich.markup import escape

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agnodb.cli.common import Schema, Table, Target, Url, progress
+from agnodb.cli.common import Schema, Show, Table, Target, Url
 from agnodb.migrations.head import HEAD
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from agnodb.config import Layout
-
-Revision = Annotated[str, typer.Argument(help="A revision, head or base.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,16 +30,7 @@ def upgrade(
     table: Table = None,
 ) -> None:
     """Make the tables, or bring them up to date."""
-
-    async def work(engine: AsyncEngine, layout: Layout) -> str | None:
-        from agnodb.migrations import runner
-
-        await runner.upgrade(engine, layout, target, progress=show)
-        return await runner.current(engine, layout)
-
-    with progress() as show:
-        revision = Target(url, schema, table).run(work)
-    typer.echo(_named(revision))
+    _move("upgrade", target, Target(url, schema, table))
 
 
 def downgrade(
@@ -51,22 +40,23 @@ def downgrade(
     table: Table = None,
 ) -> None:
     """Take the tables back to an older revision."""
+    _move("downgrade", target, Target(url, schema, table))
 
-    async def work(engine: AsyncEngine, layout: Layout) -> str | None:
-        from agnodb.migrations import runner
 
-        await runner.downgrade(engine, layout, target, progress=show)
-        return await runner.current(engine, layout)
-
-    with progress() as show:
-        revision = Target(url, schema, table).run(work)
-    typer.echo(_named(revision))
+def stamp(
+    revision: Annotated[str, typer.Argument(help="A revision, head or base.")],
+    url: Url = None,
+    schema: Schema = None,
+    table: Table = None,
+) -> None:
+    """Note REVISION as that of the tables, without changing them."""
+    _move("stamp", revision, Target(url, schema, table))
 
 
 def current(url: Url = None, schema: Schema = None, table: Table = None) -> None:
     """Show the revision that the tables are at."""
 
-    async def work(engine: AsyncEngine, layout: Layout) -> str | None:
+    async def work(engine: AsyncEngine, layout: Layout, _show: Show) -> str | None:
         from agnodb.migrations import boot
 
         return await boot.current(engine, layout)
@@ -77,7 +67,7 @@ def current(url: Url = None, schema: Schema = None, table: Table = None) -> None
 def check(url: Url = None, schema: Schema = None, table: Table = None) -> None:
     """Exit with 0 if the tables are at head and as they should be, 1 if not, 2 on an error."""
 
-    async def work(engine: AsyncEngine, layout: Layout) -> list[str]:
+    async def work(engine: AsyncEngine, layout: Layout, _show: Show) -> list[str]:
         from agnodb.migrations import runner
 
         return await runner.check(engine, layout)
@@ -88,18 +78,6 @@ def check(url: Url = None, schema: Schema = None, table: Table = None) -> None:
     if differences:
         raise typer.Exit(1)
     typer.echo(f"{_named(HEAD)}, nothing differs")
-
-
-def stamp(revision: Revision, url: Url = None, schema: Schema = None, table: Table = None) -> None:
-    """Note REVISION as that of the tables, without changing them."""
-
-    async def work(engine: AsyncEngine, layout: Layout) -> str | None:
-        from agnodb.migrations import runner
-
-        await runner.stamp(engine, layout, revision)
-        return await runner.current(engine, layout)
-
-    typer.echo(_named(Target(url, schema, table).run(work)))
 
 
 def sql(
@@ -115,6 +93,17 @@ def sql(
 
         address, layout = chosen.resolve()
         typer.echo(runner.offline_sql(address, layout, target), nl=False)
+
+
+def _move(how: str, revision: str, target: Target) -> None:
+    async def work(engine: AsyncEngine, layout: Layout, show: Show) -> str | None:
+        from agnodb.migrations import runner
+
+        move = {"upgrade": runner.upgrade, "downgrade": runner.downgrade, "stamp": runner.stamp}[how]
+        await move(engine, layout, revision, progress=show)
+        return await runner.current(engine, layout)
+
+    typer.echo(_named(target.run(work)))
 
 
 def _named(revision: str | None) -> str:

@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError
 from agnodb.executors.loops import LoopEngines, LoopState
@@ -69,17 +70,19 @@ class AsyncEngineExecutor:
     async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
         state = await self.ready()
         try:
-            async with state.autocommit.connect() as connection:
-                return await self.run(connection, shape, parameters)
+            # One greenlet for connect, execute and close: three of them cost a fifth of the client's time.
+            return await greenlet_spawn(self._run_alone, state.autocommit.sync_engine, shape, parameters)
         except Exception as error:
             raise await self._explained(error, state) from error
 
-    async def run(
-        self, connection: AsyncConnection, shape: Shape, parameters: Mapping[str, Any]
-    ) -> Sequence[Row]:
-        """The rows of `shape` on `connection`. Raises what the driver raises."""
+    def _run_alone(self, engine: Engine, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        with engine.connect() as connection:
+            return self.run(connection, shape, parameters)
+
+    def run(self, connection: Connection, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """The rows of `shape` on `connection`, in a greenlet. Raises what the driver raises."""
         self.statements += 1
-        result = await connection.execute(shape.statement, parameters)
+        result = connection.execute(shape.statement, parameters)
         return result.fetchall() if result.returns_rows else ()
 
     @contextlib.asynccontextmanager
@@ -138,7 +141,7 @@ class _InTransaction:
 
     async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
         try:
-            return await self._outer.run(self._connection, shape, parameters)
+            return await self._connection.run_sync(self._outer.run, shape, parameters)
         except Exception as error:
             raise self._outer.translate(error) from error
 

@@ -14,8 +14,12 @@ BUSY_TIMEOUT_MS = 30_000
 
 
 def postgres_engine(url: URL) -> AsyncEngine:
-    """An engine on asyncpg: 5 pooled connections, 10 more at most, opened when they are needed."""
-    return create_async_engine(url, pool_size=5, max_overflow=10)
+    """An engine on asyncpg: 15 connections at most, opened when they are needed and kept.
+
+    Connections beyond a pool's size are closed when they come back, and each new one prepares its statements again:
+    at 16 callers a pool of 5 with 10 more gave half the calls a second of one of 15.
+    """
+    return create_async_engine(url, pool_size=15, max_overflow=0)
 
 
 def sqlite_engine(url: URL) -> AsyncEngine:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _NO_SCHEMA_OR_TABLE = ("3F000", "42P01")
 _NO_RIGHT = "42501"
+_SQLITE_READONLY = 8
 
 
 async def ensure_schema(engine: AsyncEngine, layout: Layout, *, create: bool = True) -> None:
@@ -41,13 +42,13 @@ async def ensure_schema(engine: AsyncEngine, layout: Layout, *, create: bool = T
         try:
             await upgrade(engine, layout)
         except AgnoDbError as error:
-            if error.facts.get("sqlstate") != _NO_RIGHT:
+            if not _lacks_a_right(error):
                 raise
             raise ConfigurationError(
                 "The database has no tables of agnodb yet, and its user may not create them."
                 f" Run as a user who may: {command}",
                 detail=error.detail,
-                sqlstate=_NO_RIGHT,
+                **error.facts,
             ) from error
         return
     if revision in REVISIONS and revision != HEAD:
@@ -56,6 +57,11 @@ async def ensure_schema(engine: AsyncEngine, layout: Layout, *, create: bool = T
         raise SchemaOutdatedError(command=command, detail=f"at {revision or 'nothing'}, head is {HEAD}")
     if revision != HEAD:
         log.info("The database is at revision %s, newer than %s that this agnodb knows.", revision, HEAD)
+
+
+def _lacks_a_right(error: AgnoDbError) -> bool:
+    read_only = error.facts.get("sqlite_code", 0) & 0xFF == _SQLITE_READONLY
+    return read_only or error.facts.get("sqlstate") == _NO_RIGHT
 
 
 def upgrade_command(layout: Layout) -> str:

@@ -28,6 +28,7 @@ WAIT_SECONDS = 120.0
 
 _POLL_SECONDS = (0.05, 0.15)
 _SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
+_PATIENCE = "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)"
 
 
 @asynccontextmanager
@@ -55,6 +56,8 @@ async def _advisory_lock(connection: AsyncConnection, layout: Layout, wait: floa
         deadline = time.monotonic() + wait
         while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), bound):
             await _pause(deadline)
+        # What a role's defaults allow is meant for queries. Revisions bound their waits for locks themselves.
+        await connection.execute(text(_PATIENCE))
         await connection.rollback()
         await connection.execution_options(isolation_level="READ COMMITTED")
         yield

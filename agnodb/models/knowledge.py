@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agnodb.models.base import Base
@@ -17,7 +17,7 @@ class Knowledge(Base):
         Index(None, "user_id", "linked_to"),
         Index(None, "linked_to", "created_at"),
         Index(None, "created_at"),
-        Index(None, "updated_at"),
+        Index("idx_agno_knowledge_changed", text("coalesce(updated_at, created_at)")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agnodb.models.base import Base
@@ -16,6 +16,7 @@ class Memory(Base):
     # agno passes every column of a row to its UserMemory: an additive column here would break its reads.
     __table_args__ = (
         Index(None, "user_id", "updated_at"),
+        Index("idx_agno_memories_changed", text("coalesce(updated_at, created_at)")),
         Index(None, "agent_id"),
         Index(None, "team_id"),
         Index(

@@ -44,6 +44,8 @@ class SqlRunRepository(SqlRepository[RunRecord]):
         workflow_id: str | None = None,
         status: str | None = None,
     ) -> tuple[list[RunRecord], int]:
+        if session_id is None and page.sort_by is None:  # a place is one among the runs of a session
+            page = replace(page, sort_by="created_at", sort_order=page.sort_order or "asc")
         return await self.page(page, present(
             session_id=session_id, user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id,
             status=status,

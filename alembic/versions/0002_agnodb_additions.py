@@ -25,7 +25,7 @@ INDEXES = {
     ],
     "memories": [("user_id", "updated_at"), ("agent_id",), ("team_id",)],
     "eval_runs": [("agent_id",), ("team_id",), ("workflow_id",), ("model_id",), ("eval_type",)],
-    "knowledge": [("linked_to", "created_at"), ("created_at",), ("updated_at",)],
+    "knowledge": [("linked_to", "created_at"), ("created_at",)],
     "traces": [
         ("user_id", "start_time"),
         ("session_id", "start_time"),
@@ -45,7 +45,7 @@ INDEXES = {
 }
 
 # Lists are sorted by the last change; rows written elsewhere may have none.
-CHANGED = ("sessions", "runs", "eval_runs", "learnings")
+CHANGED = ("sessions", "runs", "memories", "knowledge", "eval_runs", "learnings")
 
 
 def upgrade(schema: SchemaOperations) -> None:

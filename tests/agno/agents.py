@@ -22,7 +22,8 @@ def refund_order(order: str) -> str:
 
 def helper(db: Any, **settings: Any) -> Agent:
     """A fresh agent: all it knows of earlier conversations is in `db`."""
-    given: dict[str, Any] = {"id": "helper", "name": "Helper", "add_history_to_context": True, "telemetry": False}
+    given: dict[str, Any] = {"id": "helper", "name": "Helper", "telemetry": False}
+    given |= {"add_history_to_context": True, "num_history_runs": 50}
     return Agent(**{"model": OfflineModel(), **given, **settings}, db=db)
 
 

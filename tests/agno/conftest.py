@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from agents import helper, refund_order
+from agno.knowledge import Knowledge
+from agno.os import AgentOS
+from httpx import ASGITransport, AsyncClient
 from places import Place
 
 
@@ -23,6 +27,17 @@ async def db(place: Place) -> AsyncIterator[Any]:
     """agnodb's database object on `place`."""
     async with place.ours() as database:
         yield database
+
+
+@pytest_asyncio.fixture
+async def api(db: Any) -> AsyncIterator[AsyncClient]:
+    """A client of an AgentOS on `db`."""
+    knowledge = Knowledge(name="books", contents_db=db)
+    system = AgentOS(agents=[helper(db, tools=[refund_order])], knowledge=[knowledge], db=db, telemetry=False)
+    app = system.get_app()
+    transport = ASGITransport(app=app, raise_app_exceptions=False)
+    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://os") as client:
+        yield client
 
 
 @pytest.fixture(autouse=True)

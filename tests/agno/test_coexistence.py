@@ -88,7 +88,8 @@ async def test_a_conversation_changes_hands(place: Place, agno_log: pytest.LogCa
         session = await db.get_session("chat", user_id="alice")
         assert session.session_data["session_state"] == {"turns": 0, **{f"turn{n}": n for n in range(4)}}
         assert len(session.runs) == 8
-        assert session.session_data["session_metrics"]["total_tokens"] == sum(r.metrics.total_tokens for r in session.runs)
+        tokens = sum(run.metrics.total_tokens for run in session.runs)
+        assert session.session_data["session_metrics"]["total_tokens"] == tokens
     indexes = [row["run_index"] for row in place.rows("agno_runs", "true ORDER BY run_index")]
     assert indexes == list(range(8))
     assert [r.getMessage() for r in agno_log.records if r.levelname == "ERROR"] == []

@@ -21,6 +21,7 @@ from agnodb.errors import (
     InvalidValueError,
     MissingDriverError,
     SchemaOutdatedError,
+    StorageError,
     UnavailableError,
 )
 from agnodb.testing.servers import PostgresAccess, PostgresServer
@@ -60,8 +61,9 @@ async def test_a_read_that_fails_inside_a_run_leaves_the_session_alone(place: Pl
         tells_nothing(answer.content)
         streamed = [e async for e in helper(db).arun("hello", **ALICE, stream=True)]
         assert streamed[-1].event == "RunError"
-        with pytest.raises(SchemaOutdatedError, match="agnodb upgrade"):
+        with pytest.raises(StorageError) as failed:
             await db.get_session("s")
+        tells_nothing(failed.value)
         place.execute("ALTER TABLE hidden RENAME TO agno_sessions")
         assert place.bytes_of(*CHAT) == before
         await goes_on(db)
@@ -131,13 +133,17 @@ async def refusal(db: Any) -> AgnoDbError:
         return failed.value
 
 
+def _ask_for_passwords(place: Place) -> None:
+    rules = Path(place.query("SHOW hba_file")[0]["hba_file"])
+    rules.write_text(f"host all someone 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+    place.execute("SELECT pg_reload_conf()")
+
+
 async def test_wrong_password() -> None:
     with PostgresServer.start() as server:
         place = Place("postgresql", server.url)
         place.execute("CREATE ROLE someone LOGIN PASSWORD 'right'")
-        rules = Path(place.query("SHOW hba_file")[0]["hba_file"])
-        rules.write_text(f"host all someone 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
-        place.execute("SELECT pg_reload_conf()")
+        _ask_for_passwords(place)
         wrong = server.url.replace("postgres@", "someone:secret@")
         for url in (wrong, server.url.replace("postgres@", "someone@")):
             error = await refusal(AsyncPostgresDb(db_url=url))
@@ -220,7 +226,8 @@ async def test_odd_ids_are_only_ids(place: Place) -> None:
             await db.upsert_run(RunOutput(run_id=f"r{odd}", agent_id="a", content=odd), odd, f"u{odd}")
         for odd in ODD_IDS:
             session = await db.get_session(odd, user_id=f"u{odd}")
-            assert (session.session_id, session.session_data, [r.content for r in session.runs]) == (odd, {"me": odd}, [odd])
+            assert (session.session_id, session.session_data) == (odd, {"me": odd})
+            assert [run.content for run in session.runs] == [odd]
             assert (await db.get_run(f"r{odd}")).run_id == f"r{odd}"
             assert [s.session_id for s in await db.get_sessions(user_id=f"u{odd}")] == [odd]
         assert await db.delete_session("%") is True
@@ -247,7 +254,8 @@ async def test_huge_ids_are_refused_and_nothing_is_stored(place: Place) -> None:
 LISTS: dict[str, dict[str, Any]] = {
     "get_sessions": {}, "get_runs": {}, "get_user_memories": {}, "get_user_memory_stats": {},
     "get_knowledge_contents": {}, "get_eval_runs": {}, "get_traces": {}, "get_trace_stats": {}, "get_approvals": {},
-    "get_schedules": {}, "get_schedule_runs": {"schedule_id": "c"}, "list_learnings": {}, "get_learnings_user_stats": {},
+    "get_schedules": {}, "get_schedule_runs": {"schedule_id": "c"}, "list_learnings": {},
+    "get_learnings_user_stats": {},
 }  # fmt: skip
 WRONG_PAGES = [{"page": 0}, {"page": -1}, {"limit": -1}, {"limit": 2**70, "page": 2**70}, {"page": "x"}, {"limit": 1.5}]
 
@@ -260,9 +268,12 @@ async def test_wrong_pages(db: Any, method: str) -> None:
         tells_nothing(failed.value)
 
 
-@pytest.mark.parametrize(
-    "method", ["get_sessions", "get_runs", "get_user_memories", "get_knowledge_contents", "get_eval_runs", "list_learnings"]
-)
+SORTED = (
+    "get_sessions", "get_runs", "get_user_memories", "get_knowledge_contents", "get_eval_runs", "list_learnings",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("method", SORTED)
 async def test_wrong_sorting(db: Any, method: str) -> None:
     for wrong in ({"sort_by": "no_such"}, {"sort_by": "created_at; DROP TABLE x"}, {"sort_by": "session_data"}):
         with pytest.raises(InvalidValueError):

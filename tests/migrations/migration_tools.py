@@ -94,24 +94,33 @@ def _without_fsync(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-async def make_agno_tables(database: Database, **tables: str) -> None:
+_agno_files: list[bytes] = []
+
+
+async def make_agno_tables(database: Database) -> None:
     """What agno 3.1 makes in `database` for the tables that agnodb keeps, and the few others of its own."""
-    db = agno_db(database, **tables)
+    file = None if database.is_postgres else Path(database.url.removeprefix("sqlite:///"))
+    if file and _agno_files:  # agno takes a while
+        file.write_bytes(_agno_files[0])
+        return
+    db = agno_db(database)
     await db._create_all_tables()
     for kind in ("traces", "spans"):
         await db._get_table(kind, create_table_if_not_found=True)
     await db.db_engine.dispose()
+    if file:
+        _agno_files.append(file.read_bytes())
 
 
-def agno_db(database: Database, **tables: str) -> Any:
+def agno_db(database: Database) -> Any:
     """agno's own adapter."""
     if database.is_postgres:
         from agno.db.postgres import AsyncPostgresDb
 
-        return AsyncPostgresDb(db_url=str(database.url).replace("://", "+asyncpg://", 1), **tables)
+        return AsyncPostgresDb(db_url=str(database.url).replace("://", "+asyncpg://", 1))
     from agno.db.sqlite import AsyncSqliteDb
 
-    return AsyncSqliteDb(db_url=str(database.url).replace("://", "+aiosqlite://", 1), **tables)
+    return AsyncSqliteDb(db_url=str(database.url).replace("://", "+aiosqlite://", 1))
 
 
 def shape(database: Database, schema: str | None = None, tables: frozenset[str] | None = None) -> dict[str, Any]:

@@ -172,6 +172,19 @@ async def test_a_role_without_rights_to_create(postgres: Database, reader: Async
     await owner.dispose()
 
 
+async def test_a_file_that_may_only_be_read(sqlite: Database) -> None:
+    sqlite.execute("CREATE TABLE theirs (id INTEGER)")
+    path = sqlite.url.removeprefix("sqlite:///")
+    reader = create_async_engine(f"sqlite+aiosqlite:///file:{path}?mode=ro&uri=true")
+    with pytest.raises(ConfigurationError, match=r"may not create them.*agnodb upgrade$"):
+        await ensure_schema(reader, sqlite.layout)
+    writer = sqlite.engine()
+    await ensure_schema(writer, sqlite.layout)
+    await ensure_schema(reader, sqlite.layout)
+    await reader.dispose()
+    await writer.dispose()
+
+
 async def test_rights_in_the_schema_are_enough(postgres: Database, reader: AsyncEngine) -> None:
     postgres.execute("GRANT CREATE ON SCHEMA ai TO agnodb_reader")
     await ensure_schema(reader, postgres.layout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from migration_tools import AGNO_TABLES, Database, make_agno_tables, rows, sample_rows, shape
+from migration_tools import AGNO_TABLES, Database, agno_db, make_agno_tables, rows, sample_rows, shape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.errors import SchemaOutdatedError
@@ -80,6 +80,17 @@ async def test_a_database_of_agno_is_taken_over(database: Database, engine: Asyn
     assert set(shape(database)) == {*AGNO_TABLES, *extra, "agnodb_version"}
 
 
+async def test_tables_that_agno_has_not_made_yet_are_added(database: Database, engine: AsyncEngine) -> None:
+    """agno makes a table when it first needs it."""
+    theirs = agno_db(database)
+    await theirs._get_table("runs", create_table_if_not_found=True)
+    await theirs.db_engine.dispose()
+    assert {"agno_sessions", "agno_runs", "agno_schema_versions"} == set(shape(database))
+    await ensure_schema(engine, database.layout)
+    assert await runner.check(engine, database.layout) == []
+    assert set(shape(database)) == {*AGNO_TABLES, "agnodb_version"}
+
+
 async def test_taken_out_again_agno_has_what_it_made(database: Database, engine: AsyncEngine) -> None:
     await make_agno_tables(database)
     sample_rows(database)
@@ -96,29 +107,39 @@ async def test_taken_out_again_agno_has_what_it_made(database: Database, engine:
     assert ours == theirs
 
 
-OLDER = {
-    "a column is missing": "ALTER TABLE {schedules} DROP COLUMN disabled_reason",
-    "an older stamp": "UPDATE {versions} SET version = '2.5.6' WHERE table_name = 'agno_memories'",
-    "runs in the session": "ALTER TABLE {sessions} ADD COLUMN runs VARCHAR; "
-    "DELETE FROM {versions} WHERE table_name = 'agno_sessions'",
-}
+# What makes agno's tables older, and what undoes it.
+OLDER = [
+    (
+        ["ALTER TABLE {schedules} DROP COLUMN disabled_reason"],
+        ["ALTER TABLE {schedules} ADD COLUMN disabled_reason VARCHAR"],
+    ),
+    (
+        ["UPDATE {versions} SET version = '2.5.6' WHERE table_name = 'agno_memories'"],
+        ["UPDATE {versions} SET version = '3.0.0' WHERE table_name = 'agno_memories'"],
+    ),
+    (  # The runs are still in the sessions: nobody has stamped them as moved.
+        [
+            "ALTER TABLE {sessions} ADD COLUMN runs VARCHAR",
+            "UPDATE {versions} SET table_name = 'x' WHERE table_name = 'agno_sessions'",
+        ],
+        ["UPDATE {versions} SET table_name = 'agno_sessions' WHERE table_name = 'x'"],
+    ),
+]
 
 
-@pytest.mark.parametrize("change", OLDER.values(), ids=OLDER)
-async def test_tables_of_an_older_agno_are_refused_untouched(
-    database: Database, engine: AsyncEngine, change: str
-) -> None:
+async def test_tables_of_an_older_agno_are_refused_untouched(database: Database, engine: AsyncEngine) -> None:
     await make_agno_tables(database)
     sample_rows(database)
-    names = {"schedules": "agno_schedules", "versions": "agno_schema_versions", "sessions": "agno_sessions"}
-    change = change.format(**{key: database.name(name) for key, name in names.items()})
-    database.execute(*change.split("; "))
-    before = shape(database), rows(database)
-
-    with pytest.raises(SchemaOutdatedError, match="agnodb adopt"):
-        await ensure_schema(engine, database.layout)
-
-    assert (shape(database), rows(database)) == before
+    tables = {"schedules": "agno_schedules", "versions": "agno_schema_versions", "sessions": "agno_sessions"}
+    names = {key: database.name(table) for key, table in tables.items()}
+    for change, undo in OLDER:
+        database.execute(*(statement.format(**names) for statement in change))
+        before = shape(database), rows(database)
+        with pytest.raises(SchemaOutdatedError, match="agnodb adopt"):
+            await ensure_schema(engine, database.layout)
+        assert (shape(database), rows(database)) == before
+        database.execute(*(statement.format(**names) for statement in undo))
+    await ensure_schema(engine, database.layout)
 
 
 async def test_a_legacy_column_that_agno_kept_as_a_backup_is_no_drift(database: Database, engine: AsyncEngine) -> None:

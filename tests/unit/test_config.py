@@ -40,14 +40,16 @@ def layouts(name: st.SearchStrategy[str]) -> st.SearchStrategy[Layout]:
     """Layouts with some tables renamed."""
     chosen = st.dictionaries(st.sampled_from(CONCEPTS), name | st.sampled_from(sorted(DEFAULTS.values())), max_size=4)
     schemas = st.none() | st.just(DEFAULT_SCHEMA) | words
-    return st.builds(_layout, schemas, chosen).filter(lambda layout: layout is not None)
+    pairs = st.tuples(schemas, chosen).filter(lambda pair: _can_be_named(pair[1]))
+    return pairs.map(lambda pair: Layout(pair[0], TableNames(**pair[1])))
 
 
-def _layout(schema: str | None, chosen: dict[str, str]) -> Layout | None:
+def _can_be_named(chosen: dict[str, str]) -> bool:
     try:
-        return Layout(schema, TableNames(**chosen))
+        TableNames(**chosen)
     except ConfigurationError:
-        return None
+        return False
+    return True
 
 
 # -- names ------------------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def test_an_unknown_sort_names_the_known_ones() -> None:
 
 
 def test_only_none_is_any() -> None:
-    filters = {"a": None, "b": 0, "c": "", "d": False, "e": []}
+    filters: dict[str, Any] = {"a": None, "b": 0, "c": "", "d": False, "e": []}
     assert present(**filters) == {"b": 0, "c": "", "d": False, "e": []}
 
 
