@@ -34,7 +34,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -48,14 +47,12 @@ from uuid import UUID
 import orjson
 
 from agnodb.errors import InvalidValueError
+from agnodb.text import UNSTORABLE, escape, unescape
 
 TAG = "$agnodb"
-TEXT_MARKER = "$agnodb:"
 # Of brackets in the text, those of tags included. What is written must be readable everywhere, and a reader
 # may need the stdlib, which takes a level from the interpreter's 1,000 frames.
 MAX_DEPTH = 750
-# A row of a PostgreSQL btree holds 2,704 bytes, and a key shares it with the other columns of the index.
-MAX_KEY_BYTES = 2000
 
 _FAST_DEPTH = 64  # deeper is rare, and this is how soon the fast path gives up on a cycle
 _LONG_INT_BITS = 2000  # 602 digits: an interpreter may refuse decimal text from 640 on, by default from 4,300
@@ -85,58 +82,10 @@ def decode(text: str | float) -> Any:
         raise InvalidValueError("The stored value is nested too deeply.") from None
 
 
-def encode_text(text: str) -> str:
-    """The text for a plain text column: itself, or escaped behind a marker if the column cannot hold it."""
-    if _UNSTORABLE.search(text) or text.startswith(TEXT_MARKER):
-        return TEXT_MARKER + _escape(text)
-    return text
-
-
-def decode_text(text: str) -> str:
-    """The text that `encode_text` was given. Text that only looks escaped is returned as it is."""
-    if text.startswith(TEXT_MARKER):
-        original = _unescape(text.removeprefix(TEXT_MARKER))
-        if encode_text(original) == text:
-            return original
-    return text
-
-
-def check_key(name: str, value: Any) -> str:
-    """`value` as the text of the identifier column `name`.
-
-    InvalidValueError when it is not a str, holds U+0000 or lone surrogates, or is over MAX_KEY_BYTES long.
-    """
-    if not isinstance(value, str):
-        raise InvalidValueError(f"The {name} must be text.", detail=type(value).__qualname__)
-    key = str.__str__(value)  # str() of an Enum would be its name
-    if _UNSTORABLE.search(key):
-        raise InvalidValueError(f"The {name} must not contain U+0000 or lone surrogates.", detail=ascii(key))
-    if (size := len(key.encode())) > MAX_KEY_BYTES:
-        raise InvalidValueError(f"The {name} must not exceed {MAX_KEY_BYTES} bytes.", detail=str(size))
-    return key
-
-
-# --- text that no database stores ---
-
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-_TO_ESCAPE = re.compile(r"[\\\x00\ud800-\udfff]")
-_ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
-
-
-def _escape(text: str) -> str:
-    return _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _unescape(text: str) -> str:
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
-
-
 # --- writing ---
 
 _PLAIN_ATOMS = frozenset({str, int, bool, NoneType})
-_STDLIB_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
-)
+_STDLIB_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
 
 
 def _fast(value: Any) -> str | None:
@@ -262,7 +211,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _text_node(value: str) -> Any:
-    return _tag("str", _escape(value)) if _UNSTORABLE.search(value) else value
+    return _tag("str", escape(value)) if UNSTORABLE.search(value) else value
 
 
 def _fold(value: datetime | time) -> str:
@@ -355,8 +304,7 @@ def _text(value: Any) -> str:
 # A long int is found by the shape of the text: "-" for what may stand before a number, "0" for a digit. On
 # 4 KB that takes 2 us, and a regular expression 14 to 30.
 _SHAPE = bytes(
-    ord("0") if byte in b"0123456789" else ord("-") if byte in b"-:,[ \t\r\n" else ord("x")
-    for byte in range(256)
+    ord("0") if byte in b"0123456789" else ord("-") if byte in b"-:,[ \t\r\n" else ord("x") for byte in range(256)
 )
 _LONG_INT = b"-" + b"0" * 19
 
@@ -427,7 +375,7 @@ def _read_folded(kind: type[datetime] | type[time], text: str) -> datetime | tim
 _READERS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "float": (str, float),
     "int": (str, lambda text: int(text, 16)),
-    "str": (str, _unescape),
+    "str": (str, unescape),
     "decimal": (str, Decimal),
     "uuid": (str, UUID),
     "datetime": (str, lambda text: _read_folded(datetime, text)),

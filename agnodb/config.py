@@ -60,9 +60,7 @@ class TableNames:
         As in agno, a runs table without a name of its own follows a renamed session table, because its foreign
         key can point to one session table only.
         """
-        chosen = {
-            f.name: value for f in fields(cls) if (value := arguments.get(f.metadata["argument"]))
-        }
+        chosen = {f.name: value for f in fields(cls) if (value := arguments.get(f.metadata["argument"]))}
         sessions = chosen.get("sessions", cls().sessions)
         if "runs" not in chosen and sessions != cls().sessions:
             chosen["runs"] = f"{sessions}_runs"

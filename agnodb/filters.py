@@ -1,8 +1,8 @@
 """What every list can be filtered and sorted by, and pages of it.
 
 `LISTINGS` is the promise that the models' indexes keep: each filter and each sort of each list is served by an
-index on every backend (topics, which are elements of an array, on PostgreSQL). A `search` is a substring of text anywhere in a value, which an ordinary index cannot
-serve: give it together with a filter.
+index on every backend (topics, which are elements of an array, on PostgreSQL). A `search` is a substring of text
+anywhere in a value, which an ordinary index cannot serve: give it together with a filter.
 """
 
 from __future__ import annotations
@@ -75,7 +75,13 @@ LISTINGS: Mapping[str, Listing] = {
     "approvals": Listing(
         key="id",
         filters=(
-            "status", "source_type", "approval_type", "pause_type", *_OWNERS, "schedule_id", "run_id",
+            "status",
+            "source_type",
+            "approval_type",
+            "pause_type",
+            *_OWNERS,
+            "schedule_id",
+            "run_id",
         ),
         default_order="desc",
     ),
@@ -91,7 +97,12 @@ LISTINGS: Mapping[str, Listing] = {
     "learnings": Listing(
         key="learning_id",
         filters=(
-            "learning_type", *_OWNERS, "session_id", "namespace", "entity_id", "entity_type",
+            "learning_type",
+            *_OWNERS,
+            "session_id",
+            "namespace",
+            "entity_id",
+            "entity_type",
         ),
         sorts=("created_at", "updated_at", "learning_id"),
         searches=("content",),

@@ -17,7 +17,9 @@ class SessionObjects:
 
     def session_record(self, session: Any) -> SessionRecord:
         if not isinstance(session, (AgentSession, TeamSession, WorkflowSession)):
-            raise InvalidValueError("A session of an agent, a team or a workflow is needed.", detail=repr(type(session)))
+            raise InvalidValueError(
+                "A session of an agent, a team or a workflow is needed.", detail=repr(type(session))
+            )
         # Straight from the attributes: agno's to_dict() deep-copies every value, and the codec copies anyway.
         common: dict[str, Any] = {
             "session_id": session.session_id,

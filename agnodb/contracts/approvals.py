@@ -16,7 +16,7 @@ class ApprovalRepository(Protocol):
         """The approval, or None."""
         ...
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,

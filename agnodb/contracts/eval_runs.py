@@ -20,7 +20,7 @@ class EvalRunRepository(Protocol):
         """The run, or None when there is none (of that user)."""
         ...
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,

@@ -15,7 +15,7 @@ class KnowledgeRepository(Protocol):
         """The content, or None when there is none (of that user or shared)."""
         ...
 
-    async def list(
+    async def page(
         self, page: Page, *, linked_to: str | None = None, user_id: str | None = None
     ) -> tuple[list[KnowledgeRecord], int]:
         """One page of contents (of that user or shared) and the number of all that match."""

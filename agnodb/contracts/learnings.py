@@ -62,7 +62,7 @@ class LearningRepository(Protocol):
         """
         ...
 
-    async def list(
+    async def page(
         self, page: Page, *, include_unowned: bool = False, **filters: str | None
     ) -> tuple[list[LearningRecord], int]:
         """One page of learnings and the number of all that match.

@@ -16,7 +16,7 @@ class MemoryRepository(Protocol):
         """The memory, or None when there is none (of that user)."""
         ...
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,
@@ -40,9 +40,7 @@ class MemoryRepository(Protocol):
         """Every topic of the memories (of that user), once, in order."""
         ...
 
-    async def users(
-        self, page: Page, *, user_id: str | None = None
-    ) -> tuple[list[UserMemories], int]:
+    async def users(self, page: Page, *, user_id: str | None = None) -> tuple[list[UserMemories], int]:
         """One page of the users with memories, the latest change first, and the number of all such users."""
         ...
 

@@ -43,7 +43,7 @@ class MetricRepository(Protocol):
         """Compute all days from `from_day` to `to_day`, both included, and whatever `refresh` would."""
         ...
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,

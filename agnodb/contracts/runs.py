@@ -16,7 +16,7 @@ class RunRepository(Protocol):
         """The run, or None."""
         ...
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,

@@ -19,7 +19,7 @@ class ScheduleRunRepository(Protocol):
         """The schedule run of that id (its own, not the agent's run id), or None (of that owner)."""
         ...
 
-    async def list(
+    async def page(
         self, page: Page, *, schedule_id: str, user_id: str | None = None
     ) -> tuple[list[ScheduleRunRecord], int]:
         """One page of a schedule's runs, by default the latest first, and the number of all that match."""

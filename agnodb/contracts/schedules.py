@@ -23,7 +23,7 @@ class ScheduleRepository(Protocol):
         """The schedule of that name and owner, or None. No `user_id` means the schedule without an owner."""
         ...
 
-    async def list(
+    async def page(
         self, page: Page, *, enabled: bool | None = None, user_id: str | None = None
     ) -> tuple[list[ScheduleRecord], int]:
         """One page of schedules, by default the latest first, and the number of all that match."""

@@ -18,7 +18,7 @@ class SessionRepository(Protocol):
         """The session, or None when there is none (of that owner and type). One statement."""
         ...
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,

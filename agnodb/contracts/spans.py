@@ -21,7 +21,7 @@ class SpanRepository(Protocol):
         """The span, or None."""
         ...
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,

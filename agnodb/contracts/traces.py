@@ -20,7 +20,7 @@ class TraceRepository(Protocol):
         """The trace, by its id or else the latest of a run, or None. One statement."""
         ...
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,

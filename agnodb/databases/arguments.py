@@ -17,7 +17,7 @@ _OTHER_TABLES = (
 )  # fmt: skip
 
 
-def table_arguments(arguments: Mapping[str, Any]) -> dict[str, str | None]:
+def table_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The names among `arguments` of the tables that agnodb keeps."""
     return {name: arguments.get(name) for name in TableNames.arguments()}
 

@@ -62,9 +62,10 @@ class AsyncPostgresDb(SqlDatabase):
         sandbox_table: str | None = None,
     ) -> None:
         tables, others = table_arguments(locals()), other_tables(locals())
-        if db_engine is None and db_url is None:
+        given = db_url if db_engine is None else db_engine.url
+        if given is None:
             raise ConfigurationError(f"AsyncPostgresDb needs a db_url or a db_engine. A URL looks like {EXAMPLES}")
-        url = async_url(db_url if db_engine is None else db_engine.url)  # type: ignore[arg-type]
+        url = async_url(given)
         if url.get_backend_name() != "postgresql":
             raise ConfigurationError(f"AsyncPostgresDb needs a PostgreSQL URL, like {EXAMPLES.split(' ')[0]}")
         if db_engine is None:

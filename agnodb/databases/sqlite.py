@@ -60,7 +60,8 @@ class AsyncSqliteDb(SqlDatabase):
         create_schema: bool = True,
     ) -> None:
         tables, others = table_arguments(locals()), other_tables(locals())
-        self.db_url, self.db_file, self._memory = db_url, None, None
+        self.db_url, self.db_file = db_url, db_file
+        self._memory: SharedMemory | None = None
         if db_engine is not None:
             url = async_url(db_engine.url)
             prepare_sqlite(db_engine)
@@ -105,6 +106,4 @@ class AsyncSqliteDb(SqlDatabase):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The database of a `to_dict()`. One in memory comes back empty."""
-        return cls(
-            id=data.get("id"), db_url=data.get("db_url"), db_file=data.get("db_file"), **table_arguments(data)
-        )
+        return cls(id=data.get("id"), db_url=data.get("db_url"), db_file=data.get("db_file"), **table_arguments(data))

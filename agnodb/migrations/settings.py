@@ -57,7 +57,7 @@ async def command_engine(url: URL) -> AsyncIterator[AsyncEngine]:
         yield engine
     except Exception:
         # When aiosqlite cannot open a file its thread reports to the loop once more, and must find it there.
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
         raise
     finally:
         await engine.dispose()

@@ -22,6 +22,21 @@ from agnodb.models.spans import Span
 from agnodb.models.traces import Trace
 
 __all__ = [
-    "Approval", "Base", "EvalRun", "Knowledge", "Learning", "Memory", "Metric", "Run", "Schedule", "ScheduleRun",
-    "SchemaVersion", "Session", "Span", "Tables", "Trace", "concepts", "tables_for",
+    "Approval",
+    "Base",
+    "EvalRun",
+    "Knowledge",
+    "Learning",
+    "Memory",
+    "Metric",
+    "Run",
+    "Schedule",
+    "ScheduleRun",
+    "SchemaVersion",
+    "Session",
+    "Span",
+    "Tables",
+    "Trace",
+    "concepts",
+    "tables_for",
 ]

@@ -59,9 +59,7 @@ def tables_for(layout: Layout) -> Tables:
     defaults, chosen = TableNames().as_dict(), layout.names.as_dict()
     renamed = {defaults[concept]: chosen[concept] for concept in defaults}
     metadata = MetaData(schema=layout.schema)
-    copies = {
-        source.name: _copy(source, metadata, layout.schema, renamed) for source in Base.metadata.sorted_tables
-    }
+    copies = {source.name: _copy(source, metadata, layout.schema, renamed) for source in Base.metadata.sorted_tables}
     by_concept: dict[str, Any] = {concept: copies[defaults[concept]] for concept in defaults}
     return Tables(metadata=metadata, **by_concept)
 

@@ -15,9 +15,7 @@ from agnodb.models.types import Json
 class Metric(Base):
     __tablename__ = "agno_metrics"
     __table_args__ = (
-        UniqueConstraint(
-            "user_id", "date", "aggregation_period", name="agno_metrics_uq_metrics_user_date_period"
-        ),
+        UniqueConstraint("user_id", "date", "aggregation_period", name="agno_metrics_uq_metrics_user_date_period"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -21,9 +21,7 @@ class Run(Base):
     )
 
     run_id: Mapped[str] = mapped_column(primary_key=True)
-    session_id: Mapped[str] = mapped_column(
-        ForeignKey("agno_sessions.session_id", ondelete="CASCADE"), index=True
-    )
+    session_id: Mapped[str] = mapped_column(ForeignKey("agno_sessions.session_id", ondelete="CASCADE"), index=True)
     run_type: Mapped[str] = mapped_column(index=True)
     agent_id: Mapped[str | None] = mapped_column(index=True)
     team_id: Mapped[str | None] = mapped_column(index=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any
-
 
 
 def internal(column: str, default: Any = None) -> Any:
@@ -25,13 +23,17 @@ class Record:
         return {name: getattr(self, name) for name in public_fields(type(self))}
 
 
-@cache
+_PUBLIC: dict[Any, tuple[str, ...]] = {}
+
+
 def public_fields(record: type[Record]) -> tuple[str, ...]:
     """The names of the columns that `record` shares with agno, in the table's order."""
-    return tuple(f.name for f in fields(record) if not f.metadata.get("internal"))
+    found = _PUBLIC.get(record)
+    if found is None:
+        found = _PUBLIC[record] = tuple(f.name for f in fields(record) if not f.metadata.get("internal"))
+    return found
 
 
-@cache
 def column_fields(record: type[Record]) -> dict[str, str]:
     """Column name -> field name, in the order of the fields."""
     return {f.metadata.get("column", f.name): f.name for f in fields(record)}

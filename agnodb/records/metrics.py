@@ -9,8 +9,15 @@ from typing import Any
 from agnodb.records.base import Record
 
 TOKEN_FIELDS = (
-    "input_tokens", "output_tokens", "total_tokens", "audio_total_tokens", "audio_input_tokens",
-    "audio_output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "audio_total_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
 )
 """The keys of `token_metrics`, named as agno's runs name them."""
 

@@ -13,16 +13,36 @@ from agnodb.records.base import Record
 ON_DEMAND = ""
 """The cron expression of a schedule that runs only when it is triggered, never again by itself."""
 
-MUTABLE = frozenset({
-    "name", "description", "method", "endpoint", "payload", "cron_expr", "timezone", "timeout_seconds",
-    "max_retries", "retry_delay_seconds", "enabled", "next_run_at", "disabled_reason",
-})
+MUTABLE = frozenset(
+    {
+        "name",
+        "description",
+        "method",
+        "endpoint",
+        "payload",
+        "cron_expr",
+        "timezone",
+        "timeout_seconds",
+        "max_retries",
+        "retry_delay_seconds",
+        "enabled",
+        "next_run_at",
+        "disabled_reason",
+    }
+)
 """What an ordinary update may set. The owner never changes; provenance and the lock have their own methods."""
 
-PROVENANCE = frozenset({
-    "managed_by", "target_type", "target_id", "created_by_run_id", "created_by_session_id",
-    "updated_by_run_id", "updated_by_session_id",
-})
+PROVENANCE = frozenset(
+    {
+        "managed_by",
+        "target_type",
+        "target_id",
+        "created_by_run_id",
+        "created_by_session_id",
+        "updated_by_run_id",
+        "updated_by_session_id",
+    }
+)
 """Who manages a schedule, what it is aimed at, and which runs wrote it."""
 
 _TARGET = ("target_type", "target_id")

@@ -24,7 +24,7 @@ class SqlApprovalRepository(SingleRows[ApprovalRecord]):
     async def get(self, approval_id: str) -> ApprovalRecord | None:
         return await self.find(id=approval_id)
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,
@@ -39,11 +39,21 @@ class SqlApprovalRepository(SingleRows[ApprovalRecord]):
         schedule_id: str | None = None,
         run_id: str | None = None,
     ) -> tuple[list[ApprovalRecord], int]:
-        return await self.page(page, present(
-            status=status, source_type=source_type, approval_type=approval_type, pause_type=pause_type,
-            agent_id=agent_id, team_id=team_id, workflow_id=workflow_id, user_id=user_id, schedule_id=schedule_id,
-            run_id=run_id,
-        ))
+        return await self.paged(
+            page,
+            present(
+                status=status,
+                source_type=source_type,
+                approval_type=approval_type,
+                pause_type=pause_type,
+                agent_id=agent_id,
+                team_id=team_id,
+                workflow_id=workflow_id,
+                user_id=user_id,
+                schedule_id=schedule_id,
+                run_id=run_id,
+            ),
+        )
 
     async def count_pending(self, *, user_id: str | None = None) -> int:
         filters = present(status=PENDING, user_id=user_id)

@@ -38,7 +38,7 @@ class SqlEvalRunRepository(SqlRepository[EvalRunRecord]):
     async def get(self, run_id: str, *, user_id: str | None = None) -> EvalRunRecord | None:
         return await self.find(run_id=run_id, **present(user_id=user_id))
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,
@@ -62,7 +62,7 @@ class SqlEvalRunRepository(SqlRepository[EvalRunRecord]):
         filters = present(
             user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id, model_id=model_id
         )
-        return await self.page(page, filters, conditions=conditions, parameters=parameters)
+        return await self.paged(page, filters, conditions=conditions, parameters=parameters)
 
     async def rename(self, run_id: str, name: str, *, user_id: str | None = None) -> EvalRunRecord | None:
         filters = present(run_id=run_id, user_id=user_id)

@@ -104,9 +104,7 @@ def _by_sqlstate(sqlstate: str, error: BaseException, upgrade: str) -> AgnoDbErr
     return _made(StorageError, None, error, sqlstate=sqlstate)
 
 
-def _made(
-    kind: type[AgnoDbError], message: str | None, error: BaseException, **facts: Any
-) -> AgnoDbError:
+def _made(kind: type[AgnoDbError], message: str | None, error: BaseException, **facts: Any) -> AgnoDbError:
     return kind(message, detail=f"{type(error).__name__}: {error}", **facts)
 
 

@@ -31,7 +31,7 @@ class SqlKnowledgeRepository(SqlRepository[KnowledgeRecord]):
     def _get_visible(self) -> Executable:
         return select(*self.rows.selected()).where(*self.equal(("id",)), self._visible())
 
-    async def list(
+    async def page(
         self, page: Page, *, linked_to: str | None = None, user_id: str | None = None
     ) -> tuple[list[KnowledgeRecord], int]:
         conditions: dict[str, Callable[[], ColumnElement[bool]]] = {}
@@ -39,7 +39,7 @@ class SqlKnowledgeRepository(SqlRepository[KnowledgeRecord]):
         if user_id is not None:
             conditions["visible"] = self._visible
             parameters["reader"] = text_in(user_id)
-        return await self.page(page, present(linked_to=linked_to), conditions=conditions, parameters=parameters)
+        return await self.paged(page, present(linked_to=linked_to), conditions=conditions, parameters=parameters)
 
     def _visible(self) -> ColumnElement[bool]:
         owner = self.table.c.user_id
@@ -56,7 +56,7 @@ class SqlKnowledgeRepository(SqlRepository[KnowledgeRecord]):
         update = {name: func.coalesce(bind, stored[name]) for name, bind in values.items() if name not in _KEPT}
         # Not `may_write`: a content without an owner is shared, so no user may claim it.
         owned = or_(values["user_id"].is_(None), stored.user_id == values["user_id"])
-        return self.dialect.upsert(self.table, values, ["id"], update, owned).returning(self.key)  # type: ignore[no-any-return]
+        return self.dialect.upsert(self.table, values, ["id"], update, owned).returning(self.key)
 
     async def delete(self, id: str, *, user_id: str | None = None) -> bool:
         return await self.delete_where(id=id, **present(user_id=user_id)) > 0

@@ -29,6 +29,7 @@ from agnodb.records.learnings import LearningRecord
 from agnodb.sql.dialects.base import LIKE_ESCAPE
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
+from agnodb.text import decode_text
 
 _PATTERNS = ("first_pattern", "second_pattern")
 _SEPARATORS = re.compile(r"[\s_\-]+")
@@ -108,7 +109,7 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
             lambda *variant: self._users(variant[:-2], *variant[-2:]),
             Page(page.limit, page.page),
             filters,
-            lambda row: {"user_id": codec.decode_text(row[0]), _LAST: row[1]},
+            lambda row: {"user_id": decode_text(row[0]), _LAST: row[1]},
             variant=(page.sort_by, page.sort_order),
         )
 
@@ -164,15 +165,15 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
 
     # -- pages: after everything that names the type of the same name -----------------------------------------
 
-    async def list(
+    async def page(
         self, page: Page, *, include_unowned: bool = False, **filters: str | None
     ) -> tuple[list[LearningRecord], int]:
         given = present(**filters)
         if not include_unowned or "user_id" not in given:
-            return await self.page(page, given)
+            return await self.paged(page, given)
         owner = self.rows.parameters({"user_id": given.pop("user_id")})
         conditions = {"theirs or unowned": self._theirs_or_unowned}
-        return await self.page(page, given, conditions=conditions, parameters=owner)
+        return await self.paged(page, given, conditions=conditions, parameters=owner)
 
     def _theirs_or_unowned(self) -> ColumnElement[bool]:
         return or_(*self.equal(("user_id",)), self.table.c.user_id.is_(None))

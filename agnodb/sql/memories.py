@@ -15,6 +15,7 @@ from agnodb.sql.dialects.base import like_pattern
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
 from agnodb.sql.rows import text_in
+from agnodb.text import decode_text
 
 _CHANGED = ("memory", "topics", "input", "feedback", "agent_id", "team_id")
 
@@ -28,7 +29,7 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
     async def get(self, memory_id: str, *, user_id: str | None = None) -> MemoryRecord | None:
         return await self.find(memory_id=memory_id, **present(user_id=user_id))
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,
@@ -48,7 +49,7 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
             conditions["search"] = lambda: self.dialect.text_match(self.dialect.json_as_text(memory), "search")
             parameters["search"] = like_pattern(text_in(search))
         filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id)
-        return await self.page(page, filters, conditions=conditions, parameters=parameters)
+        return await self.paged(page, filters, conditions=conditions, parameters=parameters)
 
     async def upsert(self, memory: MemoryRecord) -> MemoryRecord:
         now = clock.now()
@@ -69,7 +70,7 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
         }
         owned = may_write(self.table, values["user_id"])
         statement = self.dialect.upsert(self.table, values, ["memory_id"], update, owned)
-        return statement.returning(*self.rows.selected())  # type: ignore[no-any-return]
+        return statement.returning(*self.rows.selected())
 
     async def topics(self, *, user_id: str | None = None) -> list[str]:
         filters = present(user_id=user_id)
@@ -83,9 +84,11 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
 
     async def users(self, page: Page, *, user_id: str | None = None) -> tuple[list[UserMemories], int]:
         return await self.groups(
-            "users", self._users, page, present(user_id=user_id), lambda row: UserMemories(
-                user_id=codec.decode_text(row[0]), total_memories=row[1], last_memory_updated_at=row[2]
-            )
+            "users",
+            self._users,
+            page,
+            present(user_id=user_id),
+            lambda row: UserMemories(user_id=decode_text(row[0]), total_memories=row[1], last_memory_updated_at=row[2]),
         )
 
     def _users(self, *names: str) -> Any:

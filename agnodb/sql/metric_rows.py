@@ -75,9 +75,11 @@ class DayRows:
             "completed": totals.c.day < bindparam("today", type_=BigInteger()),
         }
         # The condition always holds: SQLite needs a WHERE to tell the join's ON from ON CONFLICT.
-        rows = select(*(value.label(name) for name, value in values.items())).select_from(
-            totals.outerjoin(models, same)
-        ).where(totals.c.user_id.is_not(None))
+        rows = (
+            select(*(value.label(name) for name, value in values.items()))
+            .select_from(totals.outerjoin(models, same))
+            .where(totals.c.user_id.is_not(None))
+        )
         update = {name: dialect.excluded(name) for name in values if name not in _KEPT}
         return dialect.upsert_from(self._tables.metrics, values, rows, _KEY, update)
 
@@ -102,14 +104,24 @@ class DayRows:
         steps, step = self._dialect.json_values(runs, self._dialect.json_object_at(runs.c.metrics, "steps"))
         stored = self._days.join(metrics, metrics.c.date == self._dialect.utc_day(self._days.c.day))
         parts = union_all(
-            _part(self._of_days(sessions), self._days.c.day, _owner(sessions), {
-                name: case((sessions.c.session_type == kind, _ONE), else_=_ZERO)
-                for name, kind in SESSION_COUNTS.items()
-            }),
-            _part(runs, runs.c.day, runs.c.user_id, {
-                **{name: case((runs.c.run_type == kind, _ONE), else_=_ZERO) for name, kind in RUN_COUNTS.items()},
-                **self._tokens(runs.c.metrics),
-            }),
+            _part(
+                self._of_days(sessions),
+                self._days.c.day,
+                _owner(sessions),
+                {
+                    name: case((sessions.c.session_type == kind, _ONE), else_=_ZERO)
+                    for name, kind in SESSION_COUNTS.items()
+                },
+            ),
+            _part(
+                runs,
+                runs.c.day,
+                runs.c.user_id,
+                {
+                    **{name: case((runs.c.run_type == kind, _ONE), else_=_ZERO) for name, kind in RUN_COUNTS.items()},
+                    **self._tokens(runs.c.metrics),
+                },
+            ),
             _part(steps, runs.c.day, runs.c.user_id, self._tokens(self._dialect.json_object_at(step, "metrics"))),
             _part(stored, self._days.c.day, metrics.c.user_id, {}),
         ).subquery("parts")
@@ -127,9 +139,7 @@ class DayRows:
     def _models(self) -> Select[Any]:
         runs, dialect = self._runs.c, self._dialect
         which = (runs.day, runs.user_id, runs.model, runs.provider)
-        counted = (
-            select(*which, func.count().label("count")).where(runs.model != _NOBODY).group_by(*which).subquery()
-        )
+        counted = select(*which, func.count().label("count")).where(runs.model != _NOBODY).group_by(*which).subquery()
         model = {"model_id": counted.c.model, "model_provider": counted.c.provider, "count": counted.c.count}
         listed = dialect.json_array_of(dialect.json_object_of(model)).label("models")
         return select(counted.c.day, counted.c.user_id, listed).group_by(counted.c.day, counted.c.user_id)

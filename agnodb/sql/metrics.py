@@ -90,7 +90,7 @@ class SqlMetricRepository(SqlRepository[MetricRecord]):
 
     # -- pages: after everything that names the type of the same name -----------------------------------------
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,
@@ -99,7 +99,7 @@ class SqlMetricRepository(SqlRepository[MetricRecord]):
         to_day: datetime.date | None = None,
     ) -> tuple[list[MetricRecord], int]:
         conditions, days = self._days(from_day, to_day)
-        return await self.page(page, present(user_id=user_id), conditions=conditions, parameters=days)
+        return await self.paged(page, present(user_id=user_id), conditions=conditions, parameters=days)
 
 
 def _since(last: int | None) -> dict[str, Any]:

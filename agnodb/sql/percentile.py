@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Subquery, case, func, select
 
-from agnodb import codec
+from agnodb.text import decode_text
 
 
 def ranked(rows: FromClause, groups: Sequence[str], value: str) -> Subquery:
@@ -44,4 +44,4 @@ def _given(name: str, value: Any) -> Any:
         return datetime.fromisoformat(value)
     if name in ("avg_duration_ms", "p95_duration_ms"):
         return round(float(value), 1)
-    return codec.decode_text(value) if isinstance(value, str) else round(value)
+    return decode_text(value) if isinstance(value, str) else round(value)

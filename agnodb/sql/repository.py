@@ -24,7 +24,7 @@ class Statements:
     def __init__(self, dialect: Dialect, tables: Tables) -> None:
         self.dialect, self.tables = dialect, tables
         self._shapes: dict[tuple[Any, ...], Shape] = {}
-        self._rows: dict[type[Record], RowMap[Any]] = {}
+        self._rows: dict[Any, RowMap[Any]] = {}
 
     def shape(self, name: str, build: Callable[..., Executable], *variant: Any) -> Shape:
         """The shape `name`, built by `build(*variant)` when it is first asked for.
@@ -84,7 +84,7 @@ class SqlRepository(Generic[R]):
     def _find(self, *names: str) -> Executable:
         return select(*self.rows.selected()).where(*self.equal(names)).limit(1)
 
-    async def page(
+    async def paged(
         self,
         page: Page,
         filters: Mapping[str, Any],

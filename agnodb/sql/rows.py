@@ -13,6 +13,7 @@ from agnodb import codec
 from agnodb.errors import InvalidValueError
 from agnodb.records.base import Record, column_fields
 from agnodb.sql.dialects.base import Dialect
+from agnodb.text import decode_text, encode_text
 
 R = TypeVar("R", bound=Record)
 
@@ -27,7 +28,7 @@ def text_in(value: Any) -> str:
         value = value.value
     if not isinstance(value, str):
         raise InvalidValueError("A text is needed here.", detail=repr(type(value)))
-    return codec.encode_text(value)
+    return encode_text(value)
 
 
 def key_in(value: Any) -> str:
@@ -69,7 +70,7 @@ def _json_out(text: Any) -> Any:
 
 
 def _text_out(text: str) -> str:
-    return codec.decode_text(text)
+    return decode_text(text)
 
 
 class RowMap(Generic[R]):
@@ -93,10 +94,12 @@ class RowMap(Generic[R]):
 
     def read(self, row: Sequence[Any]) -> R:
         """The record of a row of `selected()`; further columns of the row are ignored."""
-        return self._record(**{
-            name: value if convert is None or value is None else convert(value)
-            for (name, convert), value in zip(self._out, row, strict=False)
-        })
+        return self._record(
+            **{
+                name: value if convert is None or value is None else convert(value)
+                for (name, convert), value in zip(self._out, row, strict=False)
+            }
+        )
 
     def binds(self, names: Iterable[str]) -> dict[str, ColumnElement[Any]]:
         """Column name -> the value bound for it, see `parameters`."""

@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, String, bindparam, case, func, literal, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    String,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from agnodb import clock, codec
 from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError
@@ -15,10 +27,21 @@ from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
 from agnodb.sql.rows import text_in
+from agnodb.text import decode_text
 
 _WRITTEN = (
-    "run_id", "session_id", "run_type", "agent_id", "team_id", "workflow_id", "user_id", "parent_run_id", "status",
-    "run_data", "created_at", "updated_at",
+    "run_id",
+    "session_id",
+    "run_type",
+    "agent_id",
+    "team_id",
+    "workflow_id",
+    "user_id",
+    "parent_run_id",
+    "status",
+    "run_data",
+    "created_at",
+    "updated_at",
 )
 CANCELLED = codec.encode("CANCELLED")
 _RESAVED = ("status", "run_data", "parent_run_id", "updated_at")
@@ -33,7 +56,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
     async def get(self, run_id: str) -> RunRecord | None:
         return await self.find(run_id=run_id)
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,
@@ -46,10 +69,17 @@ class SqlRunRepository(SqlRepository[RunRecord]):
     ) -> tuple[list[RunRecord], int]:
         if session_id is None and page.sort_by is None:  # a place is one among the runs of a session
             page = replace(page, sort_by="created_at", sort_order=page.sort_order or "asc")
-        return await self.page(page, present(
-            session_id=session_id, user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id,
-            status=status,
-        ))
+        return await self.paged(
+            page,
+            present(
+                session_id=session_id,
+                user_id=user_id,
+                agent_id=agent_id,
+                team_id=team_id,
+                workflow_id=workflow_id,
+                status=status,
+            ),
+        )
 
     # -- the runs of sessions, in order -------------------------------------------------------------------------
 
@@ -77,7 +107,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
         runs: dict[str, list[Any]] = {}
         sessions = self.dialect.texts(text_in(session_id) for session_id in session_ids)
         for session_id, document in await self.run("of_sessions", self._of_sessions, {"sessions": sessions}):
-            runs.setdefault(codec.decode_text(session_id), []).append(codec.decode(document))
+            runs.setdefault(decode_text(session_id), []).append(codec.decode(document))
         return runs
 
     def _of_sessions(self) -> Executable:
@@ -104,7 +134,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
         if not rows:
             raise await self._refusal(run)
         user_id, run_index, created_at, updated_at = rows[0]
-        owner = None if user_id is None else codec.decode_text(user_id)
+        owner = None if user_id is None else decode_text(user_id)
         return replace(run, user_id=owner, run_index=run_index, created_at=created_at, updated_at=updated_at)
 
     def _upsert(self) -> Executable:
@@ -183,7 +213,11 @@ class SqlRunRepository(SqlRepository[RunRecord]):
         if expected_status not in ("PENDING", "RUNNING"):
             raise InvalidValueError("Only a pending or a running run can be cancelled.", detail=expected_status)
         mine = {"run_id": run_id, "session_id": session_id, "user_id": user_id, "status": expected_status}
-        given = {**self.rows.parameters({**mine, "updated_at": clock.now()}), "reason": codec.encode(reason), "cancelled": CANCELLED}
+        given = {
+            **self.rows.parameters({**mine, "updated_at": clock.now()}),
+            "reason": codec.encode(reason),
+            "cancelled": CANCELLED,
+        }
         return bool(await self.run("cancel", self._cancel, given))
 
     def _cancel(self) -> Executable:

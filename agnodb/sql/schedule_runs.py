@@ -24,10 +24,10 @@ class SqlScheduleRunRepository(SingleRows[ScheduleRunRecord]):
     async def get(self, run_id: str, *, user_id: str | None = None) -> ScheduleRunRecord | None:
         return await self.find(id=run_id, **present(user_id=user_id))
 
-    async def list(
+    async def page(
         self, page: Page, *, schedule_id: str, user_id: str | None = None
     ) -> tuple[list[ScheduleRunRecord], int]:
-        return await self.page(page, {"schedule_id": schedule_id, **present(user_id=user_id)})
+        return await self.paged(page, {"schedule_id": schedule_id, **present(user_id=user_id)})
 
     async def latest(self, schedule_ids: Iterable[str]) -> dict[str, ScheduleRunRecord]:
         schedules = self.dialect.texts(text_in(schedule_id) for schedule_id in schedule_ids)

@@ -40,10 +40,10 @@ class SqlScheduleRepository(SingleRows[ScheduleRecord]):
         unowned = self.table.c.user_id.is_(None)
         return select(*self.rows.selected()).where(*self.equal(["name"]), unowned).limit(1)
 
-    async def list(
+    async def page(
         self, page: Page, *, enabled: bool | None = None, user_id: str | None = None
     ) -> tuple[list[ScheduleRecord], int]:
-        return await self.page(page, present(enabled=enabled, user_id=user_id))
+        return await self.paged(page, present(enabled=enabled, user_id=user_id))
 
     async def create(self, schedule: ScheduleRecord) -> ScheduleRecord:
         stored = replace(schedule, created_at=clock.now() if schedule.created_at is None else schedule.created_at)

@@ -28,4 +28,4 @@ class SqlSchemaVersionRepository(SqlRepository[SchemaVersionRecord]):
     def _set(self) -> Executable:
         values = self.rows.binds(c.name for c in self.rows.columns)
         update = {name: values[name] for name in ("version", "updated_at")}
-        return self.dialect.upsert(self.table, values, ["table_name"], update)  # type: ignore[no-any-return]
+        return self.dialect.upsert(self.table, values, ["table_name"], update)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, String, bindparam, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Executable, String, Update, bindparam, func, or_, select, update
 
 from agnodb import clock, codec
 from agnodb.errors import InvalidValueError, OwnershipError
@@ -30,11 +30,9 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
     async def get(
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
-        return await self.find(
-            session_id=session_id, **present(user_id=user_id, session_type=session_type)
-        )
+        return await self.find(session_id=session_id, **present(user_id=user_id, session_type=session_type))
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,
@@ -60,7 +58,7 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
         if created_to is not None:
             conditions["to"] = lambda: self.table.c.created_at <= bindparam("to", type_=BigInteger())
             parameters["to"] = integer_in(created_to)
-        return await self.page(page, filters, conditions=conditions, parameters=parameters)
+        return await self.paged(page, filters, conditions=conditions, parameters=parameters)
 
     def _component(self, session_type: str | None) -> ColumnElement[bool]:
         component_id = bindparam("component_id", type_=String())
@@ -87,7 +85,7 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
         }
         owned = may_write(stored, values["user_id"])
         statement = self.dialect.upsert(self.table, values, ["session_id"], update, owned)
-        return statement.returning(*self.rows.selected())  # type: ignore[no-any-return]
+        return statement.returning(*self.rows.selected())
 
     async def insert_if_absent(self, session: SessionRecord) -> bool:
         rows = await self.run("insert_if_absent", self._insert, self._parameters(session), session.session_type)
@@ -96,16 +94,24 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
     def _insert(self, session_type: str) -> Executable:
         values = self._values(session_type)
         statement = self.dialect.upsert(self.table, values, ["session_id"], update=None)
-        return statement.returning(self.key)  # type: ignore[no-any-return]
+        return statement.returning(self.key)
 
     def _values(self, session_type: str) -> dict[str, ColumnElement[Any]]:
         """A session has the id and the data of one component only: the others are not touched."""
         names = (
-            "session_id", "session_type", "user_id", "created_at",
-            *_COMMON, *_COMPONENT[SessionType(session_type)],
+            "session_id",
+            "session_type",
+            "user_id",
+            "created_at",
+            *_COMMON,
+            *_COMPONENT[SessionType(session_type)],
         )
         values = self.rows.binds(names)
-        return {**values, "updated_at": values["created_at"], "agnodb_row_version": bindparam("first_version", 1, type_=BigInteger())}
+        return {
+            **values,
+            "updated_at": values["created_at"],
+            "agnodb_row_version": bindparam("first_version", 1, type_=BigInteger()),
+        }
 
     def _parameters(self, session: SessionRecord) -> dict[str, Any]:
         try:
@@ -139,7 +145,7 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
         mine = (self.key == bound["session_id"], may_write(self.table, bound["user_id"]))
         return self._update({"session_data": bound["session_data"]}, *mine).returning(self.key)
 
-    def _update(self, values: dict[str, Any], *where: ColumnElement[bool]) -> Any:
+    def _update(self, values: dict[str, Any], *where: ColumnElement[bool]) -> Update:
         version = func.coalesce(self.table.c.agnodb_row_version, 0) + 1
         values = {**values, "updated_at": bindparam("now", type_=BigInteger()), "agnodb_row_version": version}
         return update(self.table).where(*where).values(values)
@@ -151,12 +157,14 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
 
     def _reassign_owner(self) -> Executable:
         runs, bound = self.tables.runs, self.rows.binds(("session_id", "user_id"))
-        active = select(runs.c.run_id).where(
-            runs.c.session_id == bound["session_id"], runs.c.status.in_(_ACTIVE)
-        )
+        active = select(runs.c.run_id).where(runs.c.session_id == bound["session_id"], runs.c.status.in_(_ACTIVE))
         return (
             update(self.table)
-            .where(self.key == bound["session_id"], self.table.c.user_id == bindparam("previous", type_=String()), ~active.exists())
+            .where(
+                self.key == bound["session_id"],
+                self.table.c.user_id == bindparam("previous", type_=String()),
+                ~active.exists(),
+            )
             .values(user_id=bound["user_id"])
             .returning(self.key)
         )

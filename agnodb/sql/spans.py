@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, ColumnElement, Executable, Select, String, bindparam, case, func, select
+from sqlalchemy.sql.dml import ReturningInsert
 
-from agnodb.codec import MAX_KEY_BYTES
 from agnodb.errors import InvalidValueError
 from agnodb.filters import Listing, Page, present
 from agnodb.records.base import column_fields
@@ -22,11 +22,16 @@ from agnodb.sql.rows import text_in
 from agnodb.sql.times import time_from, time_in, time_now
 
 _TIMES = ("start_time", "end_time", "created_at")
-_INDEXED = ("span_id", "trace_id", "parent_span_id", "name")
 _TYPE = "openinference.span.kind"
 _PLACEHOLDER = ("trace_id", "name", "status", "start_time", "end_time", "duration_ms", "created_at")
 _STATS = (
-    "name", "span_type", "total_calls", "avg_duration_ms", "p95_duration_ms", "max_duration_ms", "error_count",
+    "name",
+    "span_type",
+    "total_calls",
+    "avg_duration_ms",
+    "p95_duration_ms",
+    "max_duration_ms",
+    "error_count",
     "last_called_at",
 )
 _STATS_LISTING = Listing(key="name", sorts=_STATS[2:], default_sort="total_calls", default_order="desc")
@@ -48,7 +53,7 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
     async def get(self, span_id: str) -> SpanRecord | None:
         return await self.find(span_id=span_id)
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,
@@ -60,7 +65,7 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
     ) -> tuple[list[SpanRecord], int]:
         filters = present(trace_id=trace_id, parent_span_id=parent_span_id, name=name)
         conditions, parameters = self._started(start_time, end_time)
-        return await self.page(page, filters, conditions=conditions, parameters=parameters)
+        return await self.paged(page, filters, conditions=conditions, parameters=parameters)
 
     async def earliest(
         self, limit: int | None = None, *, trace_id: str | None = None, parent_span_id: str | None = None
@@ -118,11 +123,7 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
         for name in _TIMES:
             values[name] = time_in(values[name])
         bound = self.rows.parameters(values)
-        row = dict(zip(values, bound.values(), strict=True))
-        for name, value in row.items():
-            if name in _INDEXED and value is not None and len(value.encode()) > MAX_KEY_BYTES:
-                raise InvalidValueError(f"The {name} of a span must not exceed {MAX_KEY_BYTES} bytes.")
-        return row
+        return dict(zip(values, bound.values(), strict=True))
 
     async def _store(self, rows: Rows, now: str) -> int:
         # Always in one order: two writers of the same rows must not wait for each other.
@@ -137,9 +138,9 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
             return len(await inside.run("create", inside._create, spans))
 
     def _create_with_traces(self) -> Executable:
-        return self._create().add_cte(self._create_traces().cte("placeholders"))  # type: ignore[no-any-return]
+        return self._create().add_cte(self._create_traces().cte("placeholders"))
 
-    def _create(self) -> Any:
+    def _create(self) -> ReturningInsert[Any]:
         return self.dialect.insert_absent(self.rows.columns, ["span_id"], "spans").returning(self.key)
 
     def _create_traces(self) -> Any:

@@ -44,11 +44,24 @@ _GROUPS = {
     "endpoint": "name",
 }
 _SESSION_STATS = (
-    "session_id", "user_id", "agent_id", "team_id", "workflow_id", "total_traces", "first_trace_at", "last_trace_at",
+    "session_id",
+    "user_id",
+    "agent_id",
+    "team_id",
+    "workflow_id",
+    "total_traces",
+    "first_trace_at",
+    "last_trace_at",
 )
 _COMPONENT_STATS = (
-    "total_traces", "total_sessions", "avg_duration_ms", "p95_duration_ms", "max_duration_ms", "error_traces",
-    "first_trace_at", "last_trace_at",
+    "total_traces",
+    "total_sessions",
+    "avg_duration_ms",
+    "p95_duration_ms",
+    "max_duration_ms",
+    "error_traces",
+    "first_trace_at",
+    "last_trace_at",
 )
 
 Groups = tuple[list[dict[str, Any]], int]
@@ -79,7 +92,7 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
         chosen = select(*self.rows.selected()).where(*self.equal([name])).order_by(*self.order(latest)).limit(1)
         return self._counted(chosen, latest)
 
-    async def list(
+    async def page(
         self,
         page: Page,
         *,
@@ -95,11 +108,16 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
         filter_expr: Mapping[str, Any] | None = None,
     ) -> tuple[list[TraceRecord], int]:
         filters = present(
-            run_id=run_id, session_id=session_id, user_id=user_id, agent_id=agent_id, team_id=team_id,
-            workflow_id=workflow_id, status=status,
+            run_id=run_id,
+            session_id=session_id,
+            user_id=user_id,
+            agent_id=agent_id,
+            team_id=team_id,
+            workflow_id=workflow_id,
+            status=status,
         )
         conditions, parameters = self._conditions("start_time", start_time, "end_time", end_time, filter_expr)
-        rows, total = await self.page(page, filters, conditions=conditions, parameters=parameters)
+        rows, total = await self.paged(page, filters, conditions=conditions, parameters=parameters)
         return cast("list[TraceRecord]", rows), total
 
     def _page(self, where: Sequence[ColumnElement[bool]], page: Page) -> Select[Any]:
@@ -237,7 +255,7 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
         values = self.rows.binds(column_fields(TraceRow))
         owned = may_write(self.table, new("user_id"))
         statement = self.dialect.upsert(self.table, values, ["trace_id"], update, owned)
-        return statement.returning(self.key)  # type: ignore[no-any-return]
+        return statement.returning(self.key)
 
 
 def _level(column: Callable[[str], ColumnElement[Any]]) -> ColumnElement[int]:

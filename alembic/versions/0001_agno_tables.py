@@ -141,9 +141,7 @@ TABLES: dict[str, list[Field]] = {
         *optional(String, "locked_by"),
         *optional(Epoch, "locked_at"),
         *optional(String, "user_id", "managed_by", "target_type", "target_id", "created_by_run_id"),
-        *optional(
-            String, "created_by_session_id", "updated_by_run_id", "updated_by_session_id", "disabled_reason"
-        ),
+        *optional(String, "created_by_session_id", "updated_by_run_id", "updated_by_session_id", "disabled_reason"),
         *required(Epoch, "created_at"),
         *optional(Epoch, "updated_at"),
     ],
@@ -216,9 +214,7 @@ def upgrade(schema: SchemaOperations) -> None:
         "spans": [schema.reference("trace_id", "traces", "trace_id")],
         "schedule_runs": [schema.reference("schedule_id", "schedules", "id", ondelete="CASCADE")],
         "metrics": [
-            schema.unique(
-                "metrics", "{table}_uq_metrics_user_date_period", "user_id", "date", "aggregation_period"
-            )
+            schema.unique("metrics", "{table}_uq_metrics_user_date_period", "user_id", "date", "aggregation_period")
         ],
     }
     for concept, fields in TABLES.items():
@@ -234,9 +230,7 @@ def upgrade(schema: SchemaOperations) -> None:
     schema.create_index(
         "schedules", "user_id", "name", name="{table}_uq_user_name", unique=True, where="user_id IS NOT NULL"
     )
-    schema.create_index(
-        "schedules", "name", name="{table}_uq_unowned_name", unique=True, where="user_id IS NULL"
-    )
+    schema.create_index("schedules", "name", name="{table}_uq_unowned_name", unique=True, where="user_id IS NULL")
     schema.stamp_tables(AGNO_SCHEMA_VERSION)
 
 

@@ -30,7 +30,7 @@ ALICE = {"session_id": "s", "user_id": "alice"}
 def nothing_swallowed(agno_log: pytest.LogCaptureFixture) -> Iterator[None]:
     """agno goes on after a failed write and only logs it."""
     yield
-    problems = [r.getMessage() for r in agno_log.get_records("call") if r.levelname in ("ERROR", "CRITICAL")]
+    problems = [r.getMessage() for r in agno_log.get_records("call") if r.name == "agno" and r.levelname == "ERROR"]
     assert problems == []
 
 
@@ -194,13 +194,13 @@ async def test_runs_are_traced(db: Any) -> None:
             return traces if total == 2 and all(t.start_time and t.total_spans for t in traces) else None
 
         await eventually(all_traces)
-        spans = await eventually(lambda: _spans(db, answer.run_id, 4))
+        spans = await eventually(lambda: _spans(db, answer.run_id, 2))
     trace = await db.get_trace(run_id=answer.run_id)
     assert (trace.session_id, trace.user_id, trace.agent_id, trace.status) == ("s", "alice", "helper", "OK")
     assert trace.total_spans == len(spans)
     assert (await db.get_trace(trace_id=trace.trace_id)).run_id == answer.run_id
     kinds = sorted(str(span.attributes.get("openinference.span.kind")) for span in spans)
-    assert kinds == ["AGENT", "LLM", "LLM", "TOOL"]
+    assert kinds == ["AGENT", "TOOL"]
     [root] = [span for span in spans if span.parent_span_id is None]
     assert (root.start_time, root.trace_id) == (trace.start_time, trace.trace_id)
     assert trace.end_time == max(span.end_time for span in spans)
@@ -219,21 +219,21 @@ async def _spans(db: Any, run_id: str, count: int) -> Any:
     return spans if len(spans) >= count else None
 
 
-async def test_a_trace_from_a_program_without_a_loop(place: Place) -> None:
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_spans_from_a_program_without_a_loop(place: Place) -> None:
     """agno's exporter then runs each export in an event loop of its own."""
 
-    def program() -> str:
+    def program() -> None:
         db = place.ours()
         with traced(db):
-            run_id = asyncio.run(helper(db).arun("hello", **ALICE)).run_id
-            exported = otel.get_tracer("t").start_span("outside")
-            exported.end()
+            for n in range(8):
+                otel.get_tracer("t").start_span(f"outside {n}").end()
         asyncio.run(db.close())
-        return str(run_id)
 
     await asyncio.to_thread(program)
     async with place.ours() as db:
-        assert "outside" in {span.name for span in await db.get_spans()}
+        assert {span.name for span in await db.get_spans()} == {f"outside {n}" for n in range(8)}
+        assert (await db.get_traces())[1] == 8
 
 
 async def test_metrics_are_calculated(db: Any) -> None:

@@ -101,7 +101,7 @@ async def test_knowledge(api: AsyncClient, db: Any) -> None:
     await db.upsert_knowledge_content(KnowledgeRow(id="other", name="o", description="d", linked_to="else"))
     path = "/knowledge/content"
     assert len(await is_paged(api, path, "id", 3)) == 3
-    assert await is_paged(api, path, "id", 3, sort_by="name", sort_order="asc") == ["k2", "k1", "k0"]
+    assert await is_paged(api, path, "id", 3, sort_by="id", sort_order="desc") == ["k2", "k1", "k0"]
     assert good(await api.get(f"{path}/k1"))["metadata"] == {"n": 1}
     good(await api.get(f"{path}/k1/status"))
     good(await api.patch(f"{path}/k1", data={"name": "renamed"}))

@@ -191,7 +191,7 @@ async def _create_tables(database: Any) -> None:
 
 
 def _listed(given: dict[str, Any]) -> List:
-    return lambda repository, page: repository.list(page, **given)
+    return lambda repository, page: repository.page(page, **given)
 
 
 def _equal(concept: str, name: str) -> List:
@@ -199,7 +199,7 @@ def _equal(concept: str, name: str) -> List:
     if given is not None:
         return _listed(given)
     value = False if name == "enabled" else SOME
-    return lambda repository, page: repository.page(page, {name: value})
+    return lambda repository, page: repository.paged(page, {name: value})
 
 
 @pytest.mark.parametrize(
@@ -233,4 +233,4 @@ def test_a_sort_is_served_by_an_index(database: Database, concept: str, sort: st
     page = Page(limit=LIMIT, sort_by=sort, sort_order=order)
     # A run's index is its place in a session: across sessions it orders nothing.
     filters = {"session_id": SOME} if sort == "run_index" else {}
-    assert not database.scans(concept, lambda repository, page: repository.page(page, filters), page, counted=False)
+    assert not database.scans(concept, lambda repository, page: repository.paged(page, filters), page, counted=False)

@@ -123,6 +123,7 @@ async def test_unreachable(url: str) -> None:
         await ensure_schema(engine, Layout("ai" if "post" in url else None))
     assert "geheim" not in f"{raised.value} {raised.value.detail}"
     await engine.dispose()
+    await asyncio.sleep(0.05)  # aiosqlite's thread has a last word for the loop
 
 
 @pytest.fixture

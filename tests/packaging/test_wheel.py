@@ -53,7 +53,7 @@ async def on_repositories(db):
     assert stored.created_at and await db.sessions.get("s") is not None
     assert [(await db.runs.upsert(a_run(run_id))).run_index for run_id in ("r0", "r1")] == [0, 1]
     assert await db.runs.of_session("s") == [{"run_id": "r0"}, {"run_id": "r1"}]
-    (found,), total = await db.sessions.list(Page(limit=10, page=1), name="isb")
+    (found,), total = await db.sessions.page(Page(limit=10, page=1), name="isb")
     assert (found.session_id, total) == ("s", 1)
     try:
         await db.sessions.upsert(a_session("s", user_id="bob"))

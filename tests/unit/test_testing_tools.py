@@ -250,9 +250,7 @@ def test_messages_are_understood_wherever_they_are_cut() -> None:
     assert counts.bytes_up == len(startup + requests)
 
 
-def test_cut_ends_every_connection_and_new_ones_work(
-    proxy: CountingProxy, proxied_url: str, postgres_url: str
-) -> None:
+def test_cut_ends_every_connection_and_new_ones_work(proxy: CountingProxy, proxied_url: str, postgres_url: str) -> None:
     connections = [psycopg.connect(proxied_url, autocommit=True) for _ in range(3)]
     proxy.cut()
     for connection in connections:

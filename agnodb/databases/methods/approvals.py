@@ -45,7 +45,7 @@ class ApprovalMethods(Methods):
         page: int = 1,
     ) -> tuple[list[dict[str, Any]], int]:
         """A page of approvals, the latest first, and the number of all that match."""
-        approvals, total = await self.repositories.approvals.list(
+        approvals, total = await self.repositories.approvals.page(
             Page(limit, page),
             status=plain(status),
             source_type=source_type,
@@ -69,9 +69,7 @@ class ApprovalMethods(Methods):
         the same time, one gets it and the other None. Atomic. Raises InvalidValueError for an unknown field, and
         for the id, the owner and the creation time.
         """
-        approval = await self.repositories.approvals.update(
-            approval_id, kwargs, expected_status=plain(expected_status)
-        )
+        approval = await self.repositories.approvals.update(approval_id, kwargs, expected_status=plain(expected_status))
         return None if approval is None else approval.to_dict()
 
     async def delete_approval(self, approval_id: str) -> bool:

@@ -17,9 +17,7 @@ class EvalRunMethods(Methods):
         await self.repositories.eval_runs.create(self.objects.eval_run_record(eval_run))
         return eval_run
 
-    async def get_eval_run(
-        self, eval_run_id: str, deserialize: bool | None = True, user_id: str | None = None
-    ) -> Any:
+    async def get_eval_run(self, eval_run_id: str, deserialize: bool | None = True, user_id: str | None = None) -> Any:
         """The run, or None when there is none (of that user)."""
         run = await self.repositories.eval_runs.get(eval_run_id, user_id=user_id)
         return None if run is None else self._eval_run_given(run, deserialize)
@@ -46,7 +44,7 @@ class EvalRunMethods(Methods):
 
         `filter_type` leaves those that evaluated an agent, a team or a workflow. One statement.
         """
-        runs, total = await self.repositories.eval_runs.list(
+        runs, total = await self.repositories.eval_runs.page(
             Page(limit, page, sort_by, sort_order),
             user_id=user_id,
             agent_id=agent_id,

@@ -26,7 +26,7 @@ class KnowledgeMethods(Methods):
         user_id: str | None = None,
     ) -> tuple[list[Any], int]:
         """A page of contents (of that user or shared) and the number of all that match. One statement."""
-        contents, total = await self.repositories.knowledge.list(
+        contents, total = await self.repositories.knowledge.page(
             Page(limit, page, sort_by, sort_order), linked_to=linked_to, user_id=user_id
         )
         return [self.objects.knowledge(content) for content in contents], total

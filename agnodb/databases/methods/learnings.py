@@ -55,27 +55,27 @@ class LearningMethods(Methods):
 
         A learning without an owner becomes `user_id`'s. Raises OwnershipError when it is another user's.
         """
-        await self.repositories.learnings.upsert(LearningRecord(
-            learning_id=id,
-            learning_type=learning_type,
-            content=content,
-            user_id=user_id,
-            agent_id=agent_id,
-            team_id=team_id,
-            session_id=session_id,
-            namespace=namespace,
-            entity_id=entity_id,
-            entity_type=entity_type,
-            metadata=metadata,
-        ))
+        await self.repositories.learnings.upsert(
+            LearningRecord(
+                learning_id=id,
+                learning_type=learning_type,
+                content=content,
+                user_id=user_id,
+                agent_id=agent_id,
+                team_id=team_id,
+                session_id=session_id,
+                namespace=namespace,
+                entity_id=entity_id,
+                entity_type=entity_type,
+                metadata=metadata,
+            )
+        )
 
     async def delete_learning(self, id: str) -> bool:
         """Delete the learning; False when there is none."""
         return await self.repositories.learnings.delete(id)
 
-    async def update_learning(
-        self, id: str, content: dict[str, Any], metadata: dict[str, Any] | None = None
-    ) -> bool:
+    async def update_learning(self, id: str, content: dict[str, Any], metadata: dict[str, Any] | None = None) -> bool:
         """Replace content and metadata; False when there is no such learning. One atomic statement."""
         return await self.repositories.learnings.update(id, content, metadata)
 
@@ -168,7 +168,7 @@ class LearningMethods(Methods):
 
         `include_global`, with a `user_id`, adds learnings without an owner.
         """
-        found, total = await self.repositories.learnings.list(
+        found, total = await self.repositories.learnings.page(
             Page(limit, page, sort_by, sort_order),
             include_unowned=include_global,
             learning_type=learning_type,

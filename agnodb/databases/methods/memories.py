@@ -12,9 +12,7 @@ from agnodb.records.memories import MemoryRecord
 class MemoryMethods(Methods):
     """What agents remember of users."""
 
-    async def get_user_memory(
-        self, memory_id: str, deserialize: bool | None = True, user_id: str | None = None
-    ) -> Any:
+    async def get_user_memory(self, memory_id: str, deserialize: bool | None = True, user_id: str | None = None) -> Any:
         """The memory, or None when there is none (of that user)."""
         memory = await self.repositories.memories.get(memory_id, user_id=user_id)
         return None if memory is None else self._memory_given(memory, deserialize)
@@ -37,7 +35,7 @@ class MemoryMethods(Methods):
     ) -> Any:
         """A page of memories that have all `topics` and hold `search_content` as a literal: a list of objects, or
         (dictionaries, number of all that match). One statement."""
-        memories, total = await self.repositories.memories.list(
+        memories, total = await self.repositories.memories.page(
             Page(limit, page, sort_by, sort_order),
             user_id=user_id,
             agent_id=agent_id,

@@ -37,7 +37,7 @@ class RunMethods(Methods):
         deserialize: bool | None = True,
     ) -> Any:
         """A page of runs: a list of objects, or (dictionaries, number of all that match). One statement."""
-        runs, total = await self.repositories.runs.list(
+        runs, total = await self.repositories.runs.page(
             Page(limit, page, sort_by, sort_order),
             session_id=session_id,
             user_id=user_id,
@@ -65,9 +65,7 @@ class RunMethods(Methods):
     ) -> bool | None:
         """Insert a run; False when its id is taken, None when there is no such session (agno's caller makes it)."""
         try:
-            return await self.repositories.runs.append_if_absent(
-                self.objects.run_record(run_dict, session_id, user_id)
-            )
+            return await self.repositories.runs.append_if_absent(self.objects.run_record(run_dict, session_id, user_id))
         except NotFoundError:
             return None
 

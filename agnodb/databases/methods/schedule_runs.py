@@ -51,7 +51,7 @@ class ScheduleRunMethods(Methods):
         self, schedule_id: str, limit: int = 20, page: int = 1, user_id: str | None = None
     ) -> tuple[list[dict[str, Any]], int]:
         """A page of a schedule's runs, the latest first, and the number of all that match."""
-        runs, total = await self.repositories.schedule_runs.list(
+        runs, total = await self.repositories.schedule_runs.page(
             Page(limit, page), schedule_id=schedule_id, user_id=user_id
         )
         return [run.to_dict() for run in runs], total

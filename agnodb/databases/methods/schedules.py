@@ -33,9 +33,7 @@ class ScheduleMethods(Methods):
 
         An error always raises, whatever `raise_on_error` says.
         """
-        schedules, total = await self.repositories.schedules.list(
-            Page(limit, page), enabled=enabled, user_id=user_id
-        )
+        schedules, total = await self.repositories.schedules.page(Page(limit, page), enabled=enabled, user_id=user_id)
         return [schedule.to_dict() for schedule in schedules], total
 
     async def create_schedule(self, schedule_data: dict[str, Any]) -> dict[str, Any]:
@@ -61,9 +59,7 @@ class ScheduleMethods(Methods):
         """Delete the schedule and its runs; False when there is none (of that owner)."""
         return await self.repositories.schedules.delete(schedule_id, user_id=user_id)
 
-    async def disable_schedules_for_target(
-        self, target_type: str, target_id: str, reason: str | None = None
-    ) -> int:
+    async def disable_schedules_for_target(self, target_type: str, target_id: str, reason: str | None = None) -> int:
         """Disable every enabled schedule aimed at that component, whoever owns it; their number."""
         return await self.repositories.schedules.disable_for_target(target_type, target_id, reason=reason)
 
@@ -79,9 +75,7 @@ class ScheduleMethods(Methods):
 
         No two workers get the same one, unless a lock is older than `lock_grace_seconds`.
         """
-        return _given(
-            await self.repositories.schedules.claim_due(worker_id, lock_grace_seconds=lock_grace_seconds)
-        )
+        return _given(await self.repositories.schedules.claim_due(worker_id, lock_grace_seconds=lock_grace_seconds))
 
     async def release_schedule(
         self,

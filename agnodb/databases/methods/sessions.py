@@ -57,7 +57,7 @@ class SessionMethods(Methods):
 
         One statement, and one more for the runs of the page when `include_runs`.
         """
-        sessions, total = await self.repositories.sessions.list(
+        sessions, total = await self.repositories.sessions.page(
             Page(limit, page, sort_by, sort_order),
             session_type=plain(session_type),
             user_id=user_id,

@@ -49,7 +49,7 @@ class TraceMethods(Methods):
         Those that started at `start_time` or later and ended at `end_time` or earlier. No `limit` means all. Raises
         InvalidValueError (a ValueError), also for a wrong `filter_expr`.
         """
-        traces, total = await self.repositories.traces.list(
+        traces, total = await self.repositories.traces.page(
             page_or_all(limit, page),
             run_id=run_id or None,
             session_id=session_id or None,

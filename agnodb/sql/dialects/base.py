@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, ColumnElement, Executable, Select, Table
+from sqlalchemy import Column, ColumnElement, Executable, Insert, Select, Table
 
 LIKE_ESCAPE = "\\"
 
@@ -92,7 +92,7 @@ class Dialect(ABC):
         key: Iterable[str],
         update: Mapping[str, Any] | None,
         where: ColumnElement[bool] | None = None,
-    ) -> Any:
+    ) -> Insert:
         """INSERT of `values`; where `key` is taken: set `update` if `where` holds, or nothing for None.
 
         The statement's `excluded` gives the values that were to be inserted.
@@ -101,7 +101,7 @@ class Dialect(ABC):
     @abstractmethod
     def upsert_from(
         self, table: Table, columns: Iterable[str], source: Select[Any], key: Iterable[str], update: Mapping[str, Any]
-    ) -> Any:
+    ) -> Insert:
         """INSERT of the rows of `source`, which has a WHERE; where `key` is taken: set `update`."""
 
     @abstractmethod
@@ -116,7 +116,7 @@ class Dialect(ABC):
         """A row of `columns` for each object of the bind `name`, a JSON array; JSON columns are text in it."""
 
     @abstractmethod
-    def insert_absent(self, columns: Iterable[Column[Any]], key: Iterable[str], name: str) -> Any:
+    def insert_absent(self, columns: Iterable[Column[Any]], key: Iterable[str], name: str) -> Insert:
         """INSERT of `rows_of` into the table of `columns`; rows whose `key` is taken stay as they are."""
 
     @abstractmethod
@@ -165,5 +165,3 @@ class Dialect(ABC):
     @abstractmethod
     def milliseconds_between(self, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[Any]:
         """Whole milliseconds from one ISO 8601 text to another."""
-
-

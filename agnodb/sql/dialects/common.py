@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Table, literal_column
+from sqlalchemy import Column, ColumnElement, Insert, Select, Table, literal_column
+
+from agnodb.sql.dialects.base import Dialect
 
 
-class OnConflict:
+class OnConflict(Dialect):
     """ON CONFLICT ... DO UPDATE | DO NOTHING, for the dialects that have it."""
 
     insert: Any
@@ -21,18 +23,15 @@ class OnConflict:
         key: Iterable[str],
         update: Mapping[str, Any] | None,
         where: ColumnElement[bool] | None = None,
-    ) -> Any:
+    ) -> Insert:
         return self._on_conflict(self.insert(table).values(dict(values)), key, update, where)
 
     def upsert_from(
         self, table: Table, columns: Iterable[str], source: Select[Any], key: Iterable[str], update: Mapping[str, Any]
-    ) -> Any:
+    ) -> Insert:
         return self._on_conflict(self.insert(table).from_select(list(columns), source), key, update, None)
 
-    def rows_of(self, columns: Iterable[Column[Any]], name: str) -> Select[Any]:
-        raise NotImplementedError
-
-    def insert_absent(self, columns: Iterable[Column[Any]], key: Iterable[str], name: str) -> Any:
+    def insert_absent(self, columns: Iterable[Column[Any]], key: Iterable[str], name: str) -> Insert:
         columns = list(columns)
         rows = self.rows_of(columns, name)
         statement = self.insert(columns[0].table).from_select([c.name for c in columns], rows)
@@ -44,10 +43,13 @@ class OnConflict:
         key: Iterable[str],
         update: Mapping[str, Any] | None,
         where: ColumnElement[bool] | None,
-    ) -> Any:
+    ) -> Insert:
+        made: Insert
         if update is None:
-            return statement.on_conflict_do_nothing(index_elements=list(key))
-        return statement.on_conflict_do_update(index_elements=list(key), set_=dict(update), where=where)
+            made = statement.on_conflict_do_nothing(index_elements=list(key))
+        else:
+            made = statement.on_conflict_do_update(index_elements=list(key), set_=dict(update), where=where)
+        return made
 
     def excluded(self, name: str) -> ColumnElement[Any]:
         return literal_column(f'excluded."{name}"')

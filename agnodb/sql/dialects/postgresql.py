@@ -33,12 +33,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
-from agnodb.sql.dialects.base import LIKE_ESCAPE, Dialect
+from agnodb.sql.dialects.base import LIKE_ESCAPE
 from agnodb.sql.dialects.common import OnConflict
 from agnodb.sql.ownership import may_write
 
 
-class PostgresDialect(OnConflict, Dialect):
+class PostgresDialect(OnConflict):
     """PostgreSQL 14 and later."""
 
     insert = staticmethod(insert)
@@ -51,7 +51,8 @@ class PostgresDialect(OnConflict, Dialect):
         return cast(column, Text).label(column.name)
 
     def json_text(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
-        return cast(document, JSONB)[key].astext
+        text: ColumnElement[Any] = cast(document, JSONB)[key].astext
+        return text
 
     def json_as_text(self, document: ColumnElement[Any]) -> ColumnElement[Any]:
         return document.op("#>>", return_type=Text())(literal_column("'{}'"))

@@ -26,12 +26,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from agnodb.sql.dialects.base import LIKE_ESCAPE, Dialect
+from agnodb.sql.dialects.base import LIKE_ESCAPE
 from agnodb.sql.dialects.common import OnConflict
 from agnodb.sql.ownership import may_write
 
 
-class SqliteDialect(OnConflict, Dialect):
+class SqliteDialect(OnConflict):
     """SQLite 3.35 and later (RETURNING)."""
 
     insert = staticmethod(insert)

@@ -24,10 +24,25 @@ class ApprovalsConformance:
 
     async def test_an_approval_comes_back_as_it_was_saved(self, db: Any) -> None:
         saved = an_approval(
-            source_type="team", approval_type="required", pause_type="user_input", tool_name="t", tool_args={"x": 1},
-            expires_at=200, agent_id="ag", team_id="te", workflow_id="wo", schedule_id="sc", schedule_run_id="sr",
-            source_name="n", requirements=[{"r": 1}], context={"c": 1}, resolution_data={"d": 1}, resolved_by="bob",
-            resolved_at=300, updated_at=400, run_status="PAUSED",
+            source_type="team",
+            approval_type="required",
+            pause_type="user_input",
+            tool_name="t",
+            tool_args={"x": 1},
+            expires_at=200,
+            agent_id="ag",
+            team_id="te",
+            workflow_id="wo",
+            schedule_id="sc",
+            schedule_run_id="sr",
+            source_name="n",
+            requirements=[{"r": 1}],
+            context={"c": 1},
+            resolution_data={"d": 1},
+            resolved_by="bob",
+            resolved_at=300,
+            updated_at=400,
+            run_status="PAUSED",
         )
         assert await db.repositories.approvals.create(saved) == saved
         assert await db.repositories.approvals.get("a") == saved
@@ -44,13 +59,19 @@ class ApprovalsConformance:
             saved = an_approval(text, run_id=text, user_id=text, tool_name=text)
             await db.repositories.approvals.create(saved)
             assert await db.repositories.approvals.get(text) == saved
-            assert (await db.repositories.approvals.list(Page(), user_id=text, run_id=text))[1] == 1
+            assert (await db.repositories.approvals.page(Page(), user_id=text, run_id=text))[1] == 1
             assert await db.repositories.approvals.set_run_status(text, "COMPLETED") == 1
             assert await db.repositories.approvals.delete(text)
 
     async def test_the_data_comes_back_with_its_times(self, db: Any) -> None:
-        data = {"id": "a", "run_id": "r", "session_id": "s", "status": "pending", "source_type": "agent",
-                "pause_type": "confirmation"}
+        data = {
+            "id": "a",
+            "run_id": "r",
+            "session_id": "s",
+            "status": "pending",
+            "source_type": "agent",
+            "pause_type": "confirmation",
+        }
         created = await db.create_approval(data)
         assert created["created_at"] == created["updated_at"] > 1_600_000_000
         assert created.items() >= data.items()
@@ -86,8 +107,12 @@ class ApprovalsConformance:
     async def test_wrong_input_is_refused(self, db: Any) -> None:
         await db.repositories.approvals.create(an_approval())
         for wrong in (
-            {"nonsense": 1}, {"id": "b"}, {"id": "b", "run_id": None, "session_id": "s"}, None,
-            {**an_approval("b").to_dict(), "nonsense": 1}, {**an_approval("b").to_dict(), "expires_at": "soon"},
+            {"nonsense": 1},
+            {"id": "b"},
+            {"id": "b", "run_id": None, "session_id": "s"},
+            None,
+            {**an_approval("b").to_dict(), "nonsense": 1},
+            {**an_approval("b").to_dict(), "expires_at": "soon"},
         ):
             with pytest.raises(InvalidValueError):
                 await db.create_approval(wrong)
@@ -129,10 +154,12 @@ class ApprovalsConformance:
     async def test_of_concurrent_decisions_one_wins(self, db: Any, make_db: Any) -> None:
         await db.repositories.approvals.create(an_approval())
         databases = [db, await make_db()] * 4
-        answers = await asyncio.gather(*(
-            database.update_approval("a", expected_status="pending", status="approved", resolved_by=str(number))
-            for number, database in enumerate(databases)
-        ))
+        answers = await asyncio.gather(
+            *(
+                database.update_approval("a", expected_status="pending", status="approved", resolved_by=str(number))
+                for number, database in enumerate(databases)
+            )
+        )
         (winner,) = (answer for answer in answers if answer is not None)
         assert await db.get_approval("a") == winner
 
@@ -157,8 +184,18 @@ class ApprovalsConformance:
             assert ([row["id"] for row in rows], total) == (expected, 7)
 
     async def test_every_filter(self, db: Any) -> None:
-        fields = ("status", "source_type", "approval_type", "pause_type", "agent_id", "team_id", "workflow_id",
-                  "user_id", "schedule_id", "run_id")
+        fields = (
+            "status",
+            "source_type",
+            "approval_type",
+            "pause_type",
+            "agent_id",
+            "team_id",
+            "workflow_id",
+            "user_id",
+            "schedule_id",
+            "run_id",
+        )
         await db.repositories.approvals.create(an_approval("one", **dict.fromkeys(fields, "%")))
         await db.repositories.approvals.create(an_approval("two", **dict.fromkeys(fields, "x")))
         for chosen in ({name: "%"} for name in fields):

@@ -38,7 +38,7 @@ class DatabaseLifeConformance:
                 await tx.sessions.upsert(a_session())
                 await tx.memories.upsert(a_memory())
                 raise LookupError
-        assert await db.memories.list(Page()) == ([], 0)
+        assert await db.memories.page(Page()) == ([], 0)
         async with db.transaction() as tx:
             await tx.sessions.upsert(a_session())
             await tx.memories.upsert(a_memory())
@@ -46,7 +46,7 @@ class DatabaseLifeConformance:
         assert await db.sessions.get("s") is not None
 
     async def test_a_failed_statement_ends_its_transaction_and_nothing_else(self, db: Any) -> None:
-        with pytest.raises(Exception):  # noqa: B017, PT012
+        with pytest.raises(Exception):  # noqa: B017
             async with db.transaction() as tx:
                 await tx.sessions.upsert(a_session())
                 await tx.sessions.upsert(a_session(user_id="bob"))

@@ -22,8 +22,15 @@ class EvalRunConformance:
 
     async def test_an_evaluation_comes_back_as_it_was_saved(self, db: Any) -> None:
         saved = an_eval(
-            eval_data={"score": 1}, eval_input={"q": 1}, name="n", model_id="m", model_provider="p",
-            evaluated_component_name="c", user_id="alice", created_at=1, updated_at=2,
+            eval_data={"score": 1},
+            eval_input={"q": 1},
+            name="n",
+            model_id="m",
+            model_provider="p",
+            evaluated_component_name="c",
+            user_id="alice",
+            created_at=1,
+            updated_at=2,
         )
         await db.eval_runs.create(saved)
         assert await db.eval_runs.get("e") == saved
@@ -46,7 +53,7 @@ class EvalRunConformance:
         assert await db.eval_runs.rename("e", "n") is None
         assert not await db.eval_runs.claim("e", "alice")
         assert await db.eval_runs.delete_many(["e"]) == 0
-        assert await db.eval_runs.list(Page()) == ([], 0)
+        assert await db.eval_runs.page(Page()) == ([], 0)
 
     async def test_owners(self, db: Any) -> None:
         await db.eval_runs.create(an_eval())
@@ -65,7 +72,7 @@ class EvalRunConformance:
         await db.eval_runs.create(an_eval("e3", agent_id=None, team_id="t", created_at=3))
 
         async def ids(page: Page = Page(), **filters: Any) -> list[str]:  # noqa: B008
-            return [row.run_id for row in (await db.eval_runs.list(page, **filters))[0]]
+            return [row.run_id for row in (await db.eval_runs.page(page, **filters))[0]]
 
         assert await ids() == ["e3", "e2", "e1"]
         assert await ids(Page(1, 2, "created_at", "asc")) == ["e2"]

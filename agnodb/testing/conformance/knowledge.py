@@ -23,8 +23,15 @@ class KnowledgeConformance:
 
     async def test_a_content_comes_back_as_it_was_saved(self, db: Any) -> None:
         saved = a_content(
-            metadata={"m": 1}, type="pdf", size=2**40, linked_to="kb", access_count=3, status="completed",
-            status_message="ok", updated_at=2, external_id="e",
+            metadata={"m": 1},
+            type="pdf",
+            size=2**40,
+            linked_to="kb",
+            access_count=3,
+            status="completed",
+            status_message="ok",
+            updated_at=2,
+            external_id="e",
         )
         await db.knowledge.upsert(saved)
         assert await db.knowledge.get("k") == saved
@@ -47,7 +54,7 @@ class KnowledgeConformance:
 
     async def test_absence(self, db: Any) -> None:
         assert await db.knowledge.get("k") is None
-        assert await db.knowledge.list(Page()) == ([], 0)
+        assert await db.knowledge.page(Page()) == ([], 0)
         assert not await db.knowledge.delete("k")
 
     async def test_a_users_content_is_never_changed_by_another(self, db: Any) -> None:
@@ -63,15 +70,15 @@ class KnowledgeConformance:
         await db.knowledge.upsert(a_content("hers"))
         assert (await db.knowledge.get("shared", user_id="bob")).id == "shared"
         assert await db.knowledge.get("hers", user_id="bob") is None
-        assert [row.id for row in (await db.knowledge.list(Page(), user_id="bob"))[0]] == ["shared"]
-        assert (await db.knowledge.list(Page(), user_id="alice"))[1] == 2
+        assert [row.id for row in (await db.knowledge.page(Page(), user_id="bob"))[0]] == ["shared"]
+        assert (await db.knowledge.page(Page(), user_id="alice"))[1] == 2
         with pytest.raises(OwnershipError):
             await db.knowledge.upsert(a_content("shared", user_id="bob"))
 
     async def test_filters_and_pages(self, db: Any) -> None:
         for number in range(5):
             await db.knowledge.upsert(a_content(f"k{number}", linked_to="a" if number else "b", created_at=number))
-        rows, total = await db.knowledge.list(Page(2, 2, "created_at", "asc"), linked_to="a")
+        rows, total = await db.knowledge.page(Page(2, 2, "created_at", "asc"), linked_to="a")
         assert ([row.id for row in rows], total) == (["k3", "k4"], 4)
         assert await db.knowledge.delete("k3", user_id="alice")
-        assert (await db.knowledge.list(Page(), linked_to="a"))[1] == 3
+        assert (await db.knowledge.page(Page(), linked_to="a"))[1] == 3

@@ -28,8 +28,15 @@ class LearningConformance:
 
     async def test_a_learning_comes_back_as_it_was_saved(self, db: Any) -> None:
         saved = a_learning(
-            namespace="n", agent_id="a", team_id="t", workflow_id="w", session_id="s", entity_id="e",
-            entity_type="person", metadata={"m": 1}, updated_at=20,
+            namespace="n",
+            agent_id="a",
+            team_id="t",
+            workflow_id="w",
+            session_id="s",
+            entity_id="e",
+            entity_type="person",
+            metadata={"m": 1},
+            updated_at=20,
         )
         assert await db.learnings.upsert(saved) == saved == await db.learnings.get("l")
 
@@ -116,7 +123,14 @@ class LearningConformance:
 
     async def test_every_filter_filters(self, db: Any) -> None:
         fields = (
-            "learning_type", "user_id", "agent_id", "team_id", "workflow_id", "session_id", "namespace", "entity_id",
+            "learning_type",
+            "user_id",
+            "agent_id",
+            "team_id",
+            "workflow_id",
+            "session_id",
+            "namespace",
+            "entity_id",
             "entity_type",
         )
         mine = a_learning("mine", **dict.fromkeys(fields, "x"), content={"word": "same"}, updated_at=20)
@@ -127,7 +141,7 @@ class LearningConformance:
             assert len(await db.learnings.latest(**{name: "y"})) == 1
             assert await _searched(db, "same", **{name: "y"}) == [f"other {name}"]
         every = dict.fromkeys(fields, "x")
-        assert await db.learnings.list(Page(), **every) == ([mine], 1)
+        assert await db.learnings.page(Page(), **every) == ([mine], 1)
         assert await _searched(db, "same", **every) == ["mine"]
         del every["workflow_id"]
         assert await db.get_learning(**{**every, "entity_id": "y"}) is not None
@@ -158,9 +172,14 @@ class LearningConformance:
             with pytest.raises(InvalidValueError):
                 await db.list_learnings(**page)
         for call in (
-            db.get_learnings(limit=-1), db.search_learnings("x", limit=True), db.search_learnings(7),
-            db.get_learnings_user_stats(page=1), db.get_learnings_user_stats(sort_by="total"),
-            db.get_learning(7), db.upsert_learning(None, "t", {}), db.upsert_learning("l", None, {}),
+            db.get_learnings(limit=-1),
+            db.search_learnings("x", limit=True),
+            db.search_learnings(7),
+            db.get_learnings_user_stats(page=1),
+            db.get_learnings_user_stats(sort_by="total"),
+            db.get_learning(7),
+            db.upsert_learning(None, "t", {}),
+            db.upsert_learning("l", None, {}),
             db.learnings.latest(unknown="x"),
         ):
             with pytest.raises(InvalidValueError):
@@ -168,7 +187,11 @@ class LearningConformance:
 
     async def test_users_with_learnings(self, db: Any) -> None:
         for learning_id, user_id, updated_at in (
-            ("a", "alice", 30), ("b", "bob", 90), ("c", "alice", 50), ("d", None, 99), ("e", "carol", 50)
+            ("a", "alice", 30),
+            ("b", "bob", 90),
+            ("c", "alice", 50),
+            ("d", None, 99),
+            ("e", "carol", 50),
         ):
             await db.learnings.upsert(a_learning(learning_id, user_id=user_id, updated_at=updated_at))
         rows, total = await db.get_learnings_user_stats()
@@ -190,14 +213,27 @@ class LearningConformance:
 
     async def test_a_search_is_for_literal_text(self, db: Any) -> None:
         texts = {
-            "percent": "100% sure", "backslash": "a\\b", "quote": 'say "hi"', "plain": "100 sure", "accent": "café",
-            "lines": "one\ntwo", "emoji": "🤖 robot", "nul": "a\x00b", "surrogate": "x\ud800y",
+            "percent": "100% sure",
+            "backslash": "a\\b",
+            "quote": 'say "hi"',
+            "plain": "100 sure",
+            "accent": "café",
+            "lines": "one\ntwo",
+            "emoji": "🤖 robot",
+            "nul": "a\x00b",
+            "surrogate": "x\ud800y",
         }
         for learning_id, text in texts.items():
             await db.learnings.upsert(a_learning(learning_id, content={"text": text}))
         for query, found in (
-            ("100%", "percent"), ("%", "percent"), ("a\\b", "backslash"), ('"hi"', "quote"), ("CAFé", "accent"),
-            ("🤖", "emoji"), ("a\x00b", "nul"), ("x\ud800", "surrogate"),
+            ("100%", "percent"),
+            ("%", "percent"),
+            ("a\\b", "backslash"),
+            ('"hi"', "quote"),
+            ("CAFé", "accent"),
+            ("🤖", "emoji"),
+            ("a\x00b", "nul"),
+            ("x\ud800", "surrogate"),
         ):
             assert await _searched(db, query) == [found], query
         for query in ("", " ", "_", "- _", "1%e", "a%b", "100\\", "nothing"):

@@ -39,7 +39,7 @@ class MemoryConformance:
 
     async def test_absence(self, db: Any) -> None:
         assert await db.memories.get("m") is None
-        assert await db.memories.list(Page()) == ([], 0)
+        assert await db.memories.page(Page()) == ([], 0)
         assert await db.memories.topics() == []
         assert await db.memories.users(Page()) == ([], 0)
         assert not await db.memories.delete("m")
@@ -63,13 +63,13 @@ class MemoryConformance:
         for number in range(5):
             await db.memories.upsert(a_memory(f"m{number}", agent_id="a" if number % 2 else "b", created_at=number))
         await db.memories.upsert(a_memory("other", user_id="bob", team_id="t"))
-        rows, total = await db.memories.list(Page(2, 2, "created_at", "asc"), user_id="alice")
+        rows, total = await db.memories.page(Page(2, 2, "created_at", "asc"), user_id="alice")
         assert ([row.memory_id for row in rows], total) == (["m2", "m3"], 5)
-        assert [row.memory_id for row in (await db.memories.list(Page(), team_id="t"))[0]] == ["other"]
-        assert (await db.memories.list(Page(), agent_id="a"))[1] == 2
-        assert await db.memories.list(Page(3, 9), user_id="alice") == ([], 5)
+        assert [row.memory_id for row in (await db.memories.page(Page(), team_id="t"))[0]] == ["other"]
+        assert (await db.memories.page(Page(), agent_id="a"))[1] == 2
+        assert await db.memories.page(Page(3, 9), user_id="alice") == ([], 5)
         with pytest.raises(InvalidValueError):
-            await db.memories.list(Page(sort_by="memory"))
+            await db.memories.page(Page(sort_by="memory"))
 
     async def test_topics_are_whole_words_and_all_of_them(self, db: Any) -> None:
         await db.memories.upsert(a_memory("m1", topics=["food", "100%", 'a"b']))
@@ -78,7 +78,7 @@ class MemoryConformance:
         await db.memories.upsert(a_memory("m4", topics=None))
 
         async def ids(*topics: str) -> list[str]:
-            return [row.memory_id for row in (await db.memories.list(Page(), topics=topics))[0]]
+            return [row.memory_id for row in (await db.memories.page(Page(), topics=topics))[0]]
 
         assert await ids("food") == ["m1", "m2"]
         assert await ids("food", "travel") == ["m2"]
@@ -91,13 +91,16 @@ class MemoryConformance:
         for text in texts:
             await db.memories.upsert(a_memory(text, memory=text))
         for search, expected in (("0%", texts[0]), ("0_", texts[1]), ('"HI"', texts[2]), ("k\\s", texts[3])):
-            assert [row.memory for row in (await db.memories.list(Page(), search=search))[0]] == [expected]
+            assert [row.memory for row in (await db.memories.page(Page(), search=search))[0]] == [expected]
 
     async def test_users_are_counted_and_the_latest_comes_first(self, db: Any) -> None:
         for number, user_id in enumerate(["alice", "bob", "alice", None]):
             await db.memories.upsert(a_memory(f"m{number}", user_id=user_id, updated_at=number))
         users, total = await db.memories.users(Page())
-        assert [(u.user_id, u.total_memories, u.last_memory_updated_at) for u in users] == [("alice", 2, 2), ("bob", 1, 1)]
+        assert [(u.user_id, u.total_memories, u.last_memory_updated_at) for u in users] == [
+            ("alice", 2, 2),
+            ("bob", 1, 1),
+        ]
         assert total == 2
         assert ([u.user_id for u in (await db.memories.users(Page(1, 2)))[0]]) == ["bob"]
         assert await db.memories.users(Page(1, 9)) == ([], 2)
@@ -106,4 +109,4 @@ class MemoryConformance:
     async def test_clearing_deletes_all(self, db: Any) -> None:
         await db.memories.upsert(a_memory())
         await db.memories.clear()
-        assert await db.memories.list(Page()) == ([], 0)
+        assert await db.memories.page(Page()) == ([], 0)

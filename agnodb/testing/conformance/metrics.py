@@ -45,7 +45,7 @@ async def _run(db: Any, run_id: str, document: Any = None, **fields: Any) -> Non
 
 
 async def _tokens(db: Any, field: str = "total_tokens") -> dict[tuple[datetime.date, str], int]:
-    rows, _ = await db.metrics.list(Page())
+    rows, _ = await db.metrics.page(Page())
     return {(row.date, row.user_id): row.token_metrics[field] for row in rows if row.token_metrics[field]}
 
 
@@ -55,7 +55,7 @@ async def _check_the_sums(db: Any, stored: dict[str, _Stored]) -> None:
         for user, created_at, tokens in stored.values():
             expected[_day(created_at), user or ""] += tokens.get(name, 0)
         assert await _tokens(db, name) == {key: number for key, number in expected.items() if number}
-    assert sum(row.agent_runs_count for row in (await db.metrics.list(Page()))[0]) == len(stored)
+    assert sum(row.agent_runs_count for row in (await db.metrics.page(Page()))[0]) == len(stored)
 
 
 class MetricConformance:
@@ -78,7 +78,11 @@ class MetricConformance:
         assert all(0 <= time.time() - row.pop(name) < 60 for name in ("created_at", "updated_at"))
         assert row.pop("id")
         assert row == {
-            "users_count": 1, "date": DATE, "aggregation_period": "daily", "user_id": "alice", "completed": True
+            "users_count": 1,
+            "date": DATE,
+            "aggregation_period": "daily",
+            "user_id": "alice",
+            "completed": True,
         }
 
     async def test_sessions_and_runs_count_by_type_owner_and_their_own_day(self, db: Any) -> None:
@@ -87,7 +91,7 @@ class MetricConformance:
             await _run(db, kind, session_id=kind, run_type=kind, created_at=PAST + DAY)
         await _session(db, "nobody's", user_id=None)
         await db.calculate_metrics()
-        rows, total = await db.metrics.list(Page())
+        rows, total = await db.metrics.page(Page())
         counts = {(row.date, row.user_id, row.users_count): [getattr(row, name) for name in COUNTS] for row in rows}
         assert total == 3
         assert counts == {
@@ -105,7 +109,9 @@ class MetricConformance:
         assert [row["date"] for row in await db.calculate_metrics() if not row["completed"]] == [_day(time.time())]
         assert await _tokens(db) == {
             (datetime.date(1969, 12, 31), "alice"): 5,
-            (DATE - datetime.timedelta(days=1), "alice"): 1, (DATE, "alice"): 2, (NEXT, "alice"): 1,
+            (DATE - datetime.timedelta(days=1), "alice"): 1,
+            (DATE, "alice"): 2,
+            (NEXT, "alice"): 1,
         }
 
     async def test_members_and_steps_count_once(self, db: Any) -> None:
@@ -212,16 +218,16 @@ class MetricConformance:
             await _session(db, f"s{number}", user_id=f"u{number}", created_at=PAST + number * DAY)
             await _run(db, f"r{number}", used(total_tokens=1), session_id=f"s{number}", user_id=f"u{number}")
         await asyncio.gather(*(databases[n % 2].calculate_metrics() for n in range(8)))
-        rows, total = await db.metrics.list(Page())
+        rows, total = await db.metrics.page(Page())
         assert (total, sum(row.token_metrics["total_tokens"] for row in rows)) == (5, 3)
 
     async def test_a_refresh_is_part_of_its_transaction(self, db: Any) -> None:
         await _session(db)
-        with pytest.raises(LookupError):  # noqa: PT012
+        with pytest.raises(LookupError):
             async with db.transaction() as tx:
                 assert len(await tx.metrics.refresh()) == 1
                 raise LookupError
-        assert (await db.metrics.list(Page()))[1] == 0
+        assert (await db.metrics.page(Page()))[1] == 0
 
     async def test_no_document_spoils_a_day(self, db: Any) -> None:
         await _session(db)
@@ -283,18 +289,21 @@ class MetricConformance:
         for number in range(5):
             await _session(db, f"s{number}", created_at=PAST + number // 2 * DAY, user_id=f"u{number}")
         await db.metrics.refresh()
-        rows, total = await db.metrics.list(Page(2, 2))
+        rows, total = await db.metrics.page(Page(2, 2))
         assert (len(rows), total) == (2, 5)
-        assert (await db.metrics.list(Page(2, 9))) == ([], 5)
-        assert (await db.metrics.list(Page(1, sort_by="date", sort_order="desc")))[0][0].user_id == "u4"
-        rows, _ = await db.metrics.list(Page(), from_day=NEXT, to_day=NEXT)
+        assert (await db.metrics.page(Page(2, 9))) == ([], 5)
+        assert (await db.metrics.page(Page(1, sort_by="date", sort_order="desc")))[0][0].user_id == "u4"
+        rows, _ = await db.metrics.page(Page(), from_day=NEXT, to_day=NEXT)
         assert {row.user_id for row in rows} == {"u2", "u3"}
 
     async def test_wrong_input_is_refused(self, db: Any) -> None:
         for call in (
-            db.get_metrics(starting_date="2024-10-04"), db.get_metrics(user_id=7), db.metrics.recompute(NEXT, DATE),
-            db.metrics.recompute("2024-10-04", DATE), db.metrics.list(Page(sort_by="user_id")),
-            db.metrics.list(Page(-1)),
+            db.get_metrics(starting_date="2024-10-04"),
+            db.get_metrics(user_id=7),
+            db.metrics.recompute(NEXT, DATE),
+            db.metrics.recompute("2024-10-04", DATE),
+            db.metrics.page(Page(sort_by="user_id")),
+            db.metrics.page(Page(-1)),
         ):
             with pytest.raises(InvalidValueError):
                 await call

@@ -59,7 +59,7 @@ class RunConformance:
             await db.runs.upsert(a_run())
         with pytest.raises(NotFoundError):
             await db.runs.append_if_absent(a_run())
-        assert (await db.runs.list(Page()))[1] == 0
+        assert (await db.runs.page(Page()))[1] == 0
 
     # -- order ------------------------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ class RunConformance:
         await db.sessions.upsert(a_session())
         databases = [db, await make_db()]
         await asyncio.gather(*(databases[n % 2].runs.upsert(a_run(f"r{n}")) for n in range(50)))
-        runs, total = await db.runs.list(Page(), session_id="s")
+        runs, total = await db.runs.page(Page(), session_id="s")
         assert total == 50
         assert len({run.run_index for run in runs}) == 50
 
@@ -94,8 +94,16 @@ class RunConformance:
     async def test_history_is_the_last_runs_that_a_model_should_see(self, db: Any) -> None:
         await db.sessions.upsert(a_session())
         for number, (status, parent) in enumerate(
-            [("COMPLETED", None), ("ERROR", None), ("COMPLETED", "p"), ("PAUSED", None), ("RUNNING", None),
-             ("CANCELLED", None), (None, None), ("REGENERATED", None)]
+            [
+                ("COMPLETED", None),
+                ("ERROR", None),
+                ("COMPLETED", "p"),
+                ("PAUSED", None),
+                ("RUNNING", None),
+                ("CANCELLED", None),
+                (None, None),
+                ("REGENERATED", None),
+            ]
         ):
             await db.runs.upsert(a_run(f"r{number}", status=status, parent_run_id=parent, run_data={"n": number}))
         assert await db.runs.history("s", 2) == [{"n": 4}, {"n": 6}]
@@ -117,7 +125,7 @@ class RunConformance:
         assert await db.runs.patch("r", "s", lambda run: {"status": "ERROR"}, user_id="bob") is None
         assert not await db.runs.cancel("r", "s", reason="", expected_status="RUNNING", user_id="bob")
         assert await db.runs.get("r") == before
-        assert (await db.runs.list(Page()))[1] == 1
+        assert (await db.runs.page(Page()))[1] == 1
 
     async def test_a_run_is_not_moved_to_another_session(self, db: Any) -> None:
         await db.sessions.upsert(a_session())
@@ -177,7 +185,8 @@ class RunConformance:
         assert await db.runs.cancel("r", "s", reason='why "\x00"', expected_status="PENDING")
         read = await db.runs.get("r")
         assert (read.status, read.run_data) == (
-            "CANCELLED", {"status": "CANCELLED", "x": 1, "content": 'why "\x00"'},
+            "CANCELLED",
+            {"status": "CANCELLED", "x": 1, "content": 'why "\x00"'},
         )
         assert not await db.runs.cancel("r", "s", reason="again", expected_status="PENDING")
         with pytest.raises(InvalidValueError):
@@ -193,11 +202,11 @@ class RunConformance:
         await db.sessions.upsert(a_session())
         for number in range(5):
             await db.runs.upsert(a_run(f"r{number}", status="ERROR" if number % 2 else "COMPLETED", team_id="t"))
-        rows, total = await db.runs.list(Page(2, 2, "run_index", "asc"), session_id="s", team_id="t")
+        rows, total = await db.runs.page(Page(2, 2, "run_index", "asc"), session_id="s", team_id="t")
         assert ([row.run_id for row in rows], total) == (["r2", "r3"], 5)
-        rows, total = await db.runs.list(Page(), status="ERROR", agent_id="a")
+        rows, total = await db.runs.page(Page(), status="ERROR", agent_id="a")
         assert ([row.run_id for row in rows], total) == (["r1", "r3"], 2)
-        assert await db.runs.list(Page(), workflow_id="none") == ([], 0)
+        assert await db.runs.page(Page(), workflow_id="none") == ([], 0)
 
     async def test_a_transaction_stores_all_or_nothing(self, db: Any) -> None:
         with pytest.raises(LookupError):

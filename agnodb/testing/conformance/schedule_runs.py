@@ -33,8 +33,16 @@ class ScheduleRunsConformance:
     async def test_a_run_comes_back_as_it_was_saved(self, db: Any) -> None:
         await with_schedules(db)
         saved = a_run(
-            attempt=2, completed_at=200, status="failed", status_code=500, run_id="x", session_id="y", error="why",
-            input={"i": 1}, output={"o": 1}, requirements=[{"q": 1}],
+            attempt=2,
+            completed_at=200,
+            status="failed",
+            status_code=500,
+            run_id="x",
+            session_id="y",
+            error="why",
+            input={"i": 1},
+            output={"o": 1},
+            requirements=[{"q": 1}],
         )
         assert await db.repositories.schedule_runs.create(saved) == saved
         assert await db.repositories.schedule_runs.get("r") == saved
@@ -140,22 +148,32 @@ class ScheduleRunsConformance:
     async def test_the_latest_run_is_the_one_triggered_last(self, db: Any) -> None:
         await with_schedules(db, "s", "tie", "untriggered", "empty", "unasked")
         for run_id, schedule_id, triggered_at, created_at in (
-            ("a", "s", 300, 1), ("b", "s", 200, 9), ("c", "s", None, 999),
-            ("d", "tie", 5, 5), ("e", "tie", 5, 6), ("f", "tie", 5, 6),
-            ("g", "untriggered", None, 2), ("h", "untriggered", None, 1), ("i", "unasked", 1, 1),
+            ("a", "s", 300, 1),
+            ("b", "s", 200, 9),
+            ("c", "s", None, 999),
+            ("d", "tie", 5, 5),
+            ("e", "tie", 5, 6),
+            ("f", "tie", 5, 6),
+            ("g", "untriggered", None, 2),
+            ("h", "untriggered", None, 1),
+            ("i", "unasked", 1, 1),
         ):
             run = a_run(run_id, schedule_id=schedule_id, triggered_at=triggered_at, created_at=created_at)
             await db.repositories.schedule_runs.create(run)
         latest = await db.get_latest_schedule_runs(["s", "tie", "untriggered", "empty", "s"])
         assert {schedule_id: run["id"] for schedule_id, run in latest.items()} == {
-            "s": "a", "tie": "f", "untriggered": "g",
+            "s": "a",
+            "tie": "f",
+            "untriggered": "g",
         }
         assert latest["s"] == await db.get_schedule_run("a")
 
     async def test_old_runs_are_deleted(self, db: Any) -> None:
         await with_schedules(db, "s", "other")
         for run_id, fields in (
-            ("old", {"completed_at": 99}), ("edge", {"completed_at": 100}), ("running", {}),
+            ("old", {"completed_at": 99}),
+            ("edge", {"completed_at": 100}),
+            ("running", {}),
             ("else", {"completed_at": 99, "schedule_id": "other"}),
         ):
             await db.repositories.schedule_runs.create(a_run(run_id, **fields))

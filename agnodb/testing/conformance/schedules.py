@@ -17,8 +17,13 @@ from agnodb.testing.conformance.values import ODD_TEXT, ODD_VALUES
 def a_schedule(schedule_id: str = "s", **fields: Any) -> ScheduleRecord:
     """A schedule that is due since second 10, owned by alice and named like its id unless `fields` say otherwise."""
     given = {
-        "name": schedule_id, "endpoint": "/agents/a/runs", "cron_expr": "* * * * *", "user_id": "alice",
-        "next_run_at": 10, "created_at": 100, **fields,
+        "name": schedule_id,
+        "endpoint": "/agents/a/runs",
+        "cron_expr": "* * * * *",
+        "user_id": "alice",
+        "next_run_at": 10,
+        "created_at": 100,
+        **fields,
     }
     return ScheduleRecord(id=schedule_id, **given)
 
@@ -28,9 +33,19 @@ class SchedulesConformance:
 
     async def test_a_schedule_comes_back_as_it_was_saved(self, db: Any) -> None:
         saved = a_schedule(
-            description="d", method="GET", payload={"p": [1]}, timezone="Europe/Berlin", timeout_seconds=1,
-            max_retries=2, retry_delay_seconds=3, enabled=False, locked_by="w", locked_at=20, disabled_reason="why",
-            updated_at=200, **dict.fromkeys(PROVENANCE, "x"),
+            description="d",
+            method="GET",
+            payload={"p": [1]},
+            timezone="Europe/Berlin",
+            timeout_seconds=1,
+            max_retries=2,
+            retry_delay_seconds=3,
+            enabled=False,
+            locked_by="w",
+            locked_at=20,
+            disabled_reason="why",
+            updated_at=200,
+            **dict.fromkeys(PROVENANCE, "x"),
         )
         assert await db.repositories.schedules.create(saved) == saved
         assert await db.repositories.schedules.get("s") == saved
@@ -84,10 +99,13 @@ class SchedulesConformance:
 
     async def test_concurrent_creations_of_a_name_make_one(self, db: Any, make_db: Any) -> None:
         databases = [db, await make_db()] * 4
-        answers = await asyncio.gather(*(
-            database.repositories.schedules.create(a_schedule(str(number), name="name", user_id=None))
-            for number, database in enumerate(databases)
-        ), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(
+                database.repositories.schedules.create(a_schedule(str(number), name="name", user_id=None))
+                for number, database in enumerate(databases)
+            ),
+            return_exceptions=True,
+        )
         assert sorted(type(answer).__name__ for answer in answers) == ["DuplicateKeyError"] * 7 + ["ScheduleRecord"]
 
     async def test_an_unknown_schedule_is_none(self, db: Any) -> None:
@@ -104,8 +122,12 @@ class SchedulesConformance:
     async def test_wrong_input_is_refused(self, db: Any) -> None:
         await db.repositories.schedules.create(a_schedule())
         for wrong in (
-            {"nonsense": 1}, {"id": "b"}, None, {**a_schedule("b").to_dict(), "nonsense": 1},
-            {**a_schedule("b").to_dict(), "enabled": "yes"}, {**a_schedule("b").to_dict(), "timezone": None},
+            {"nonsense": 1},
+            {"id": "b"},
+            None,
+            {**a_schedule("b").to_dict(), "nonsense": 1},
+            {**a_schedule("b").to_dict(), "enabled": "yes"},
+            {**a_schedule("b").to_dict(), "timezone": None},
         ):
             with pytest.raises(InvalidValueError):
                 await db.create_schedule(wrong)
@@ -134,10 +156,21 @@ class SchedulesConformance:
         await db.repositories.schedules.create(a_schedule())
         target = {"target_type": "agent", "target_id": "b"}
         for wrong in (
-            {"id": "b"}, {"created_at": 1}, {"updated_at": 1}, {"locked_by": None}, {"locked_at": 1},
-            {"managed_by": "me"}, {"created_by_run_id": "r"}, {"nonsense": 1}, target, {"enabled": 1}, {"name": None},
-            {"endpoint": "/agents/c/runs", **target}, {"endpoint": "/agents/b/runs\n", **target},
-            {"endpoint": "/agents/b/runs", "target_id": "b"}, {"endpoint": 7, **target},
+            {"id": "b"},
+            {"created_at": 1},
+            {"updated_at": 1},
+            {"locked_by": None},
+            {"locked_at": 1},
+            {"managed_by": "me"},
+            {"created_by_run_id": "r"},
+            {"nonsense": 1},
+            target,
+            {"enabled": 1},
+            {"name": None},
+            {"endpoint": "/agents/c/runs", **target},
+            {"endpoint": "/agents/b/runs\n", **target},
+            {"endpoint": "/agents/b/runs", "target_id": "b"},
+            {"endpoint": 7, **target},
         ):
             with pytest.raises(InvalidValueError):
                 await db.update_schedule("s", **wrong)
@@ -184,9 +217,11 @@ class SchedulesConformance:
     async def test_a_target_disables_its_schedules(self, db: Any) -> None:
         aimed = {"target_type": "agent", "target_id": "a%", "endpoint": "/else"}
         for schedule_id, fields in (
-            ("target", {**aimed, "user_id": None}), ("endpoint", {"endpoint": "/agents/a%/runs"}),
+            ("target", {**aimed, "user_id": None}),
+            ("endpoint", {"endpoint": "/agents/a%/runs"}),
             ("slash", {"endpoint": "/agents/a%/runs/", "user_id": "bob"}),
-            ("other", {"endpoint": "/agents/ab/runs"}), ("team", {**aimed, "target_type": "team"}),
+            ("other", {"endpoint": "/agents/ab/runs"}),
+            ("team", {**aimed, "target_type": "team"}),
             ("idle", {**aimed, "enabled": False, "disabled_reason": "before"}),
         ):
             await db.repositories.schedules.create(a_schedule(schedule_id, **fields))
@@ -194,7 +229,10 @@ class SchedulesConformance:
         assert await db.disable_schedules_for_target("agent", "a%", reason="again") == 0
         rows, _ = await db.get_schedules(enabled=False)
         assert {row["id"]: row["disabled_reason"] for row in rows} == {
-            "target": "why", "endpoint": "why", "slash": "why", "idle": "before",
+            "target": "why",
+            "endpoint": "why",
+            "slash": "why",
+            "idle": "before",
         }
 
     async def test_a_schedule_is_deleted_with_its_runs(self, db: Any) -> None:
@@ -211,9 +249,14 @@ class SchedulesConformance:
     async def test_the_earliest_due_schedule_is_claimed_first(self, db: Any) -> None:
         now = clock.now()
         for schedule_id, fields in (
-            ("second", {"next_run_at": now - 5}), ("first", {"next_run_at": now - 50}), ("none", {"next_run_at": None}),
-            ("later", {"next_run_at": now + 1000}), ("off", {"enabled": False}), ("third", {"next_run_at": now - 5}),
-            ("held", {"locked_by": "v", "locked_at": now}), ("on demand", {"cron_expr": "", "next_run_at": now - 1}),
+            ("second", {"next_run_at": now - 5}),
+            ("first", {"next_run_at": now - 50}),
+            ("none", {"next_run_at": None}),
+            ("later", {"next_run_at": now + 1000}),
+            ("off", {"enabled": False}),
+            ("third", {"next_run_at": now - 5}),
+            ("held", {"locked_by": "v", "locked_at": now}),
+            ("on demand", {"cron_expr": "", "next_run_at": now - 1}),
         ):
             await db.repositories.schedules.create(a_schedule(schedule_id, **fields))
         claims = [await db.claim_due_schedule("w") for _ in range(4)]
@@ -226,9 +269,9 @@ class SchedulesConformance:
         for number in range(6):
             await db.repositories.schedules.create(a_schedule(str(number), next_run_at=number))
         databases = [db, await make_db()] * 8
-        claims = await asyncio.gather(*(
-            database.claim_due_schedule(f"w{number}") for number, database in enumerate(databases)
-        ))
+        claims = await asyncio.gather(
+            *(database.claim_due_schedule(f"w{number}") for number, database in enumerate(databases))
+        )
         # A worker may find every schedule in other hands; what was claimed has one owner each.
         claimed = [claim["id"] for claim in claims if claim is not None]
         assert len(claimed) == len(set(claimed))
@@ -258,7 +301,9 @@ class SchedulesConformance:
         claimed = await db.claim_due_schedule("v")
         assert claimed["locked_by"] == "v"
         for held in (
-            {"worker_id": "w"}, {"locked_at": 50}, {"worker_id": "w", "locked_at": claimed["locked_at"]},
+            {"worker_id": "w"},
+            {"locked_at": 50},
+            {"worker_id": "w", "locked_at": claimed["locked_at"]},
             {"worker_id": "v", "locked_at": 50},
         ):
             assert not await db.release_schedule("s", next_run_at=1, **held)

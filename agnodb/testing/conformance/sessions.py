@@ -48,10 +48,11 @@ class SessionConformance:
 
     async def test_an_id_that_cannot_be_a_key_is_refused_and_nothing_is_lost(self, db: Any) -> None:
         await db.sessions.upsert(a_session())
-        for wrong in ("x" * 100_000, 7, None, b"s"):
+        wrong_ids: tuple[Any, ...] = ("x" * 100_000, 7, None, b"s")
+        for wrong in wrong_ids:
             with pytest.raises(InvalidValueError):
                 await db.sessions.upsert(a_session(wrong))
-        assert (await db.sessions.list(Page()))[1] == 1
+        assert (await db.sessions.page(Page()))[1] == 1
 
     async def test_an_unknown_type_is_refused(self, db: Any) -> None:
         with pytest.raises(InvalidValueError):
@@ -63,7 +64,7 @@ class SessionConformance:
         assert not await db.sessions.set_data("nobody", {})
         assert not await db.sessions.delete("nobody")
         assert await db.sessions.delete_many(["nobody"]) == 0
-        assert await db.sessions.list(Page()) == ([], 0)
+        assert await db.sessions.page(Page()) == ([], 0)
 
     async def test_a_change_keeps_what_it_does_not_name(self, db: Any) -> None:
         await db.sessions.upsert(a_session(agent_data={"a": 1}, created_at=100))
@@ -96,7 +97,7 @@ class SessionConformance:
         assert await db.sessions.delete_many(["s"], user_id="bob") == 0
         assert await db.sessions.get("s") == before
         assert await db.sessions.get("s", user_id="bob") is None
-        assert await db.sessions.list(Page(), user_id="bob") == ([], 0)
+        assert await db.sessions.page(Page(), user_id="bob") == ([], 0)
 
     async def test_nobody_clears_an_owner(self, db: Any) -> None:
         await db.sessions.upsert(a_session())
@@ -144,22 +145,22 @@ class SessionConformance:
         for number in range(7):
             await db.sessions.upsert(a_session(f"s{number}", created_at=number))
         for page, expected in ((1, ["s6", "s5", "s4"]), (2, ["s3", "s2", "s1"]), (3, ["s0"]), (4, [])):
-            rows, total = await db.sessions.list(Page(3, page, "created_at", "desc"))
+            rows, total = await db.sessions.page(Page(3, page, "created_at", "desc"))
             assert ([row.session_id for row in rows], total) == (expected, 7)
-        assert await db.sessions.list(Page(0)) == ([], 7)
+        assert await db.sessions.page(Page(0)) == ([], 7)
 
     async def test_equal_times_are_ordered_by_id(self, db: Any) -> None:
         ids = [f"s{number}" for number in range(6)]
         for session_id in ids:
             await db.sessions.upsert(a_session(session_id))
-        seen = [(await db.sessions.list(Page(1, n, "created_at", "asc")))[0][0].session_id for n in range(1, 7)]
+        seen = [(await db.sessions.page(Page(1, n, "created_at", "asc")))[0][0].session_id for n in range(1, 7)]
         assert seen == ids
 
     async def test_the_last_change_sorts_rows_that_were_never_changed_by_their_creation(self, db: Any) -> None:
         await db.sessions.upsert(a_session("old", created_at=1))
         await db.sessions.upsert(a_session("older", created_at=0))
         await db.sessions.upsert(a_session("old", created_at=1))
-        rows, _ = await db.sessions.list(Page(sort_by="updated_at", sort_order="desc"))
+        rows, _ = await db.sessions.page(Page(sort_by="updated_at", sort_order="desc"))
         assert [row.session_id for row in rows] == ["old", "older"]
 
     async def test_filters(self, db: Any) -> None:
@@ -168,7 +169,7 @@ class SessionConformance:
         await db.sessions.upsert(a_session("flow", session_type="workflow", workflow_id="x", created_at=30))
 
         async def ids(**filters: Any) -> list[str]:
-            rows, total = await db.sessions.list(Page(), **filters)
+            rows, total = await db.sessions.page(Page(), **filters)
             assert total == len(rows)
             return [row.session_id for row in rows]
 
@@ -187,18 +188,29 @@ class SessionConformance:
             await db.sessions.upsert(a_session(name, session_data={"session_name": name}))
         await db.sessions.upsert(a_session("unnamed", session_data=None))
         for search, expected in (
-            ("0%", [names[0]]), ("0_", [names[1]]), ('"HI"', [names[2]]), ("k\\s", [names[3]]), ("%%", []), ("", names),
+            ("0%", [names[0]]),
+            ("0_", [names[1]]),
+            ('"HI"', [names[2]]),
+            ("k\\s", [names[3]]),
+            ("%%", []),
+            ("", names),
         ):
-            rows, _ = await db.sessions.list(Page(), name=search)
+            rows, _ = await db.sessions.page(Page(), name=search)
             assert sorted(row.session_id for row in rows) == sorted(expected)
 
     async def test_wrong_pages_are_refused(self, db: Any) -> None:
         for page in (
-            Page(10, 0), Page(-1), Page(None, 1), Page(10, 1, "summary"), Page(10, 1, "created_at", "up"),
-            Page(2**62, 2**62), Page(True), Page("10"),  # type: ignore[arg-type]
+            Page(10, 0),
+            Page(-1),
+            Page(None, 1),
+            Page(10, 1, "summary"),
+            Page(10, 1, "created_at", "up"),
+            Page(2**62, 2**62),
+            Page(True),
+            Page("10"),  # type: ignore[arg-type]
         ):
             with pytest.raises(InvalidValueError):
-                await db.sessions.list(page)
+                await db.sessions.page(page)
 
     # -- deletes and races ------------------------------------------------------------------------------------
 

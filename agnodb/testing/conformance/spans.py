@@ -48,7 +48,7 @@ class SpanConformance:
         assert await db.get_spans(trace_id="x") == []
         assert await db.create_spans([]) is None
         assert await db.get_span_stats() == ([], 0)
-        assert await db.repositories.spans.list(Page()) == ([], 0)
+        assert await db.repositories.spans.page(Page()) == ([], 0)
 
     async def test_a_span_that_is_stored_stays_as_it_is(self, db: Any) -> None:
         create = db.repositories.spans.create_many
@@ -103,7 +103,7 @@ class SpanConformance:
         assert (total, sum(t.total_spans for t in traces), {t.name for t in traces}) == (4, 110, {"Agent.run"})
 
     async def test_a_transaction_takes_spans_back(self, db: Any) -> None:
-        with pytest.raises(LookupError):  # noqa: PT012
+        with pytest.raises(LookupError):
             async with db.transaction() as tx:
                 await tx.spans.create_many([a_span()])
                 raise LookupError
@@ -114,14 +114,14 @@ class SpanConformance:
         await db.repositories.spans.create_many(
             [a_span(f"{n}", start_time=at(n // 2), parent_span_id="p" if n else None) for n in range(5)]
         )
-        spans, total = await db.repositories.spans.list(Page(2, 2), trace_id="t")
+        spans, total = await db.repositories.spans.page(Page(2, 2), trace_id="t")
         assert ([s.span_id for s in spans], total) == (["2", "3"], 5)
-        assert await db.repositories.spans.list(Page(2, 4), name="Model.call") == ([], 5)
+        assert await db.repositories.spans.page(Page(2, 4), name="Model.call") == ([], 5)
         assert [s.span_id for s in await db.get_spans(parent_span_id="p", limit=2)] == ["1", "2"]
         assert len(await db.get_spans(limit=None)) == 5
         for zone in (UTC, TOKYO, LIMA):
             second = (NOON + timedelta(seconds=1)).astimezone(zone)
-            spans, _ = await db.repositories.spans.list(Page(), start_time=second, end_time=second)
+            spans, _ = await db.repositories.spans.page(Page(), start_time=second, end_time=second)
             assert [s.span_id for s in spans] == ["2", "3"]
         with pytest.raises(InvalidValueError):
             await db.get_spans(limit=-1)
@@ -129,17 +129,23 @@ class SpanConformance:
     async def test_statistics(self, db: Any) -> None:
         await db.repositories.traces.upsert(a_trace())
         lasted = (100, 7, 33, 250)
-        await db.repositories.spans.create_many([
-            *(a_span(f"{n}", duration_ms=lasted[n], start_time=at(n)) for n in (0, 2, 3)),
-            a_span("1", duration_ms=lasted[1], start_time=at(1), status_code="ERROR"),
-            a_span("tool", name="search", duration_ms=900, attributes={"openinference.span.kind": "TOOL"}),
-            a_span("bare", name="search", duration_ms=1, attributes=None, trace_id="t2"),
-        ])
+        await db.repositories.spans.create_many(
+            [
+                *(a_span(f"{n}", duration_ms=lasted[n], start_time=at(n)) for n in (0, 2, 3)),
+                a_span("1", duration_ms=lasted[1], start_time=at(1), status_code="ERROR"),
+                a_span("tool", name="search", duration_ms=900, attributes={"openinference.span.kind": "TOOL"}),
+                a_span("bare", name="search", duration_ms=1, attributes=None, trace_id="t2"),
+            ]
+        )
         groups, total = await db.get_span_stats()
         assert total == 3
         assert groups[0] == {
-            "name": "Model.call", "span_type": "LLM", "total_calls": 4,
-            "avg_duration_ms": 97.5, "p95_duration_ms": 227.5, "max_duration_ms": 250,
+            "name": "Model.call",
+            "span_type": "LLM",
+            "total_calls": 4,
+            "avg_duration_ms": 97.5,
+            "p95_duration_ms": 227.5,
+            "max_duration_ms": 250,
             "error_count": 1,
             "last_called_at": NOON + timedelta(seconds=3),
         }

@@ -21,8 +21,14 @@ class TraceFilterConformance:
             return sorted(await ids(db, filter_expr={"op": op, "key": key, "values" if op == "IN" else "value": value}))
 
         for op, value, expected in (
-            ("EQ", 200, "2"), ("NEQ", 200, "13"), ("GT", 200, "3"), ("GTE", 199.5, "23"), ("LT", 200, "1"),
-            ("LTE", 200.0, "12"), ("IN", [100, 300.0], "13"), ("IN", [], ""),
+            ("EQ", 200, "2"),
+            ("NEQ", 200, "13"),
+            ("GT", 200, "3"),
+            ("GTE", 199.5, "23"),
+            ("LT", 200, "1"),
+            ("LTE", 200.0, "12"),
+            ("IN", [100, 300.0], "13"),
+            ("IN", [], ""),
         ):
             assert await matching(op, "duration_ms", value) == list(expected)
         assert await matching("CONTAINS", "name", "%_\\a") == ["1"]
@@ -55,12 +61,24 @@ class TraceFilterConformance:
             good = {"op": "NOT", "condition": good}
         await db.get_traces(filter_expr=good)
         for wrong in (
-            [1], "EQ", {"op": "NOT", "condition": good}, {"op": "LIKE", "key": "name", "value": "x"}, {"key": "name"},
-            {"op": ["EQ"]}, {"op": "EQ", "key": "password", "value": 1}, {"op": "EQ", "key": [1], "value": 1},
-            {"op": "EQ", "key": "name"}, {"op": "EQ", "key": "name", "value": {}}, {"op": "AND", "conditions": []},
-            {"op": "OR", "conditions": "x"}, {"op": "NOT"}, {"op": "IN", "key": "name", "values": "abc"},
-            {"op": "IN", "key": "name", "values": [None]}, {"op": "GT", "key": "start_time", "value": "noon"},
-            {"op": "GT", "key": "start_time", "value": 5}, {"op": "EQ", "key": "duration_ms", "value": "5"},
+            [1],
+            "EQ",
+            {"op": "NOT", "condition": good},
+            {"op": "LIKE", "key": "name", "value": "x"},
+            {"key": "name"},
+            {"op": ["EQ"]},
+            {"op": "EQ", "key": "password", "value": 1},
+            {"op": "EQ", "key": [1], "value": 1},
+            {"op": "EQ", "key": "name"},
+            {"op": "EQ", "key": "name", "value": {}},
+            {"op": "AND", "conditions": []},
+            {"op": "OR", "conditions": "x"},
+            {"op": "NOT"},
+            {"op": "IN", "key": "name", "values": "abc"},
+            {"op": "IN", "key": "name", "values": [None]},
+            {"op": "GT", "key": "start_time", "value": "noon"},
+            {"op": "GT", "key": "start_time", "value": 5},
+            {"op": "EQ", "key": "duration_ms", "value": "5"},
             {"op": "CONTAINS", "key": "duration_ms", "value": "5"},
             {"op": "LT", "key": "duration_ms", "value": float("nan")},
         ):

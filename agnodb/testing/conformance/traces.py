@@ -27,8 +27,17 @@ def at(seconds: float) -> str:
 def a_trace(trace_id: str = "t", **fields: Any) -> TraceRecord:
     """A trace of alice's agent from noon on, two seconds long, unless `fields` say otherwise."""
     given = {
-        "name": "Agent.run", "status": "OK", "start_time": at(0), "end_time": at(2), "duration_ms": 2000,
-        "run_id": "r", "session_id": "s", "user_id": "alice", "agent_id": "a", "created_at": at(3), **fields,
+        "name": "Agent.run",
+        "status": "OK",
+        "start_time": at(0),
+        "end_time": at(2),
+        "duration_ms": 2000,
+        "run_id": "r",
+        "session_id": "s",
+        "user_id": "alice",
+        "agent_id": "a",
+        "created_at": at(3),
+        **fields,
     }
     return TraceRecord(trace_id=trace_id, **given)
 
@@ -36,9 +45,16 @@ def a_trace(trace_id: str = "t", **fields: Any) -> TraceRecord:
 def a_span(span_id: str = "p", **fields: Any) -> SpanRecord:
     """A span of the trace 't' from noon on, one second long, unless `fields` say otherwise."""
     given = {
-        "trace_id": "t", "name": "Model.call", "span_kind": "INTERNAL", "status_code": "OK", "start_time": at(0),
-        "end_time": at(1), "duration_ms": 1000, "attributes": {"openinference.span.kind": "LLM"},
-        "created_at": at(3), **fields,
+        "trace_id": "t",
+        "name": "Model.call",
+        "span_kind": "INTERNAL",
+        "status_code": "OK",
+        "start_time": at(0),
+        "end_time": at(1),
+        "duration_ms": 1000,
+        "attributes": {"openinference.span.kind": "LLM"},
+        "created_at": at(3),
+        **fields,
     }
     return SpanRecord(span_id=span_id, **given)
 
@@ -50,7 +66,7 @@ async def save(db: Any, *traces: TraceRecord) -> None:
 
 async def ids(db: Any, **arguments: Any) -> list[str]:
     """The ids of the traces that match, the latest first."""
-    return [trace.trace_id for trace in (await db.repositories.traces.list(Page(), **arguments))[0]]
+    return [trace.trace_id for trace in (await db.repositories.traces.page(Page(), **arguments))[0]]
 
 
 class TraceConformance:
@@ -95,7 +111,11 @@ class TraceConformance:
 
     async def test_wrong_values_are_refused(self, db: Any) -> None:
         wrongs: tuple[tuple[str, Any], ...] = (
-            ("start_time", "noon"), ("end_time", None), ("duration_ms", "1"), ("name", None), ("trace_id", 7),
+            ("start_time", "noon"),
+            ("end_time", None),
+            ("duration_ms", "1"),
+            ("name", None),
+            ("trace_id", 7),
         )
         for name, wrong in wrongs:
             with pytest.raises(InvalidValueError):
@@ -121,9 +141,13 @@ class TraceConformance:
 
     async def test_the_outermost_component_names_the_trace(self, db: Any) -> None:
         steps: tuple[tuple[str, dict[str, Any], str], ...] = (
-            ("POST /runs", {"agent_id": None}, "POST /runs"), ("Agent.run", {}, "Agent.run"), ("tool", {}, "Agent.run"),
-            ("Team.arun", {"team_id": "m"}, "Team.arun"), ("Agent.run", {}, "Team.arun"),
-            ("Flow.run", {"workflow_id": "w"}, "Flow.run"), ("Team.run", {"team_id": "m"}, "Flow.run"),
+            ("POST /runs", {"agent_id": None}, "POST /runs"),
+            ("Agent.run", {}, "Agent.run"),
+            ("tool", {}, "Agent.run"),
+            ("Team.arun", {"team_id": "m"}, "Team.arun"),
+            ("Agent.run", {}, "Team.arun"),
+            ("Flow.run", {"workflow_id": "w"}, "Flow.run"),
+            ("Team.run", {"team_id": "m"}, "Flow.run"),
         )
         for name, component, expected in steps:
             await save(db, a_trace(name=name, **component))
@@ -208,7 +232,11 @@ class TraceConformance:
         assert [group["session_id"] for group in groups] == ["s", "s2"]
         assert total == 2
         assert groups[0] == {
-            "session_id": "s", "user_id": "alice", "agent_id": "a", "team_id": "m", "workflow_id": None,
+            "session_id": "s",
+            "user_id": "alice",
+            "agent_id": "a",
+            "team_id": "m",
+            "workflow_id": None,
             "total_traces": 2,
             "first_trace_at": NOON + timedelta(seconds=5),
             "last_trace_at": NOON + timedelta(seconds=7.5),
@@ -230,9 +258,15 @@ class TraceConformance:
         groups, total = await db.get_trace_stats(group_by="agent")
         assert total == 2
         assert groups[0] == {
-            "agent_id": "a", "total_traces": 4, "total_sessions": 2, "avg_duration_ms": 97.5, "p95_duration_ms": 227.5,
-            "max_duration_ms": 250, "error_traces": 1,
-            "first_trace_at": NOON, "last_trace_at": NOON + timedelta(seconds=3),
+            "agent_id": "a",
+            "total_traces": 4,
+            "total_sessions": 2,
+            "avg_duration_ms": 97.5,
+            "p95_duration_ms": 227.5,
+            "max_duration_ms": 250,
+            "error_traces": 1,
+            "first_trace_at": NOON,
+            "last_trace_at": NOON + timedelta(seconds=3),
         }
         assert (groups[1]["agent_id"], groups[1]["p95_duration_ms"]) == ("b", 5.0)
         assert [g["team_id"] for g in (await db.get_trace_stats(group_by="team"))[0]] == ["m"]

@@ -15,7 +15,7 @@ async def main(url: str) -> None:
         session = SessionRecord(session_id="s", session_type="agent", user_id="alice", session_data={"n": 1})
         reveal_type(await db.sessions.upsert(session))  # reveals: agnodb.records.sessions.SessionRecord
         reveal_type(await db.sessions.get("s"))  # reveals: agnodb.records.sessions.SessionRecord | None
-        sessions, total = await db.sessions.list(Page(limit=10, page=1), user_id="alice", name="Lis")
+        sessions, total = await db.sessions.page(Page(limit=10, page=1), user_id="alice", name="Lis")
         reveal_type(sessions)  # reveals: list[agnodb.records.sessions.SessionRecord]
         reveal_type(total)  # reveals: int
         reveal_type(await db.sessions.delete_many({"s", "t"}))  # reveals: int

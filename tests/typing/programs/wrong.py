@@ -20,7 +20,7 @@ async def main(db: AsyncSqliteDb) -> None:
     await db.sessions.get(7)  # error: arg-type
     _ = (await db.sessions.get("s")).user_id  # error: union-attr
     await db.sessions.upsert({"session_id": "s"})  # error: arg-type
-    await db.sessions.list()  # error: call-arg
+    await db.sessions.page()  # error: call-arg
     db.sessions.get("s")  # error: unused-coroutine
     await db.conversations.get("s")  # error: attr-defined
     _ = db.transaction().sessions  # error: attr-defined
