@@ -20,6 +20,7 @@ from hypothesis import settings
 from same_value import canonical
 
 from agnodb.codec import (
+from agnodb.errors import InvalidValueError
     TAG,
     decode,
     encode,
