@@ -19,12 +19,8 @@ import pytest
 from hypothesis import settings
 from same_value import canonical
 
-from agnodb.codec import (
+from agnodb.codec import TAG, decode, encode
 from agnodb.errors import InvalidValueError
-    TAG,
-    decode,
-    encode,
-)
 
 thorough = settings(deadline=None, max_examples=200)
 

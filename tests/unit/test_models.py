@@ -24,6 +24,10 @@ DEFAULT = tables_for(Layout())
 DIALECTS: dict[str, Dialect] = {"postgresql": postgresql.dialect(), "sqlite": sqlite.dialect()}  # type: ignore[no-untyped-call]
 
 
+WITHIN = {("runs", "run_index"): "session_id"}
+"""Sorts that only mean something within one value of another column: their index leads with that one."""
+
+
 def table(tables: Tables, concept: str) -> Table:
     found: Table = getattr(tables, concept)
     return found
@@ -79,7 +83,11 @@ def test_every_sort_has_an_index_that_leads_with_what_is_sorted_by(concept: str,
     for order in ("asc", "desc"):
         first = repository(concept).order(Page(sort_by=sort, sort_order=order).checked(LISTINGS[concept]))[0]
         assert isinstance(first, UnaryExpression)
-        assert normal(first.element) in leading(concept)
+        if (concept, sort) in WITHIN:
+            starts = [[normal(c) for c in list(index.columns)[:2]] for index in table(DEFAULT, concept).indexes]
+            assert [WITHIN[concept, sort], normal(first.element)] in starts
+        else:
+            assert normal(first.element) in leading(concept)
 
 
 def repository(concept: str) -> SqlRepository:  # type: ignore[type-arg]
