@@ -8,7 +8,9 @@ the environment (`AGNODB_SESSION_TABLE`), so a pipeline makes exactly the tables
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
@@ -19,6 +21,9 @@ DEFAULT_SCHEMA = "ai"
 
 MAX_IDENTIFIER_BYTES = 63
 """PostgreSQL cuts longer names silently (https://www.postgresql.org/docs/current/limits.html)."""
+
+
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _named(argument: str, default: str) -> str:
@@ -46,11 +51,11 @@ class TableNames:
     def __post_init__(self) -> None:
         names = self.as_dict()
         for concept, name in names.items():
-            if not name or "\x00" in name or len(name.encode("utf-8", "replace")) > MAX_IDENTIFIER_BYTES:
+            if not 0 < len(name.encode("utf-8", "surrogatepass")) <= MAX_IDENTIFIER_BYTES or _UNWRITABLE.search(name):
                 raise ConfigurationError(
                     f"The table name for {concept} must have 1 to {MAX_IDENTIFIER_BYTES} bytes.", detail=repr(name)
                 )
-        if len(set(names.values())) < len(names):
+        if len({name.lower() for name in names.values()}) < len(names):
             raise ConfigurationError("Two tables cannot have the same name.", detail=repr(names))
 
     @classmethod
@@ -88,16 +93,18 @@ class Layout:
         """The row of this set in `agnodb_version`: 'default', or a digest that is the same in every process."""
         if self.names == TableNames():
             return "default"
-        joined = "\n".join(f"{concept}={name}" for concept, name in self.names.as_dict().items())
-        return hashlib.sha256(joined.encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.names.as_dict()).encode()).hexdigest()[:16]
 
     def options(self) -> str:
         """The command-line options that name this set, e.g. ``--schema x --table session_table=chats``."""
-        words = [] if self.schema in (None, DEFAULT_SCHEMA) else [f"--schema {self.schema}"]
-        chosen, default = self.names.as_dict(), TableNames().as_dict()
+        words = [] if self.schema in (None, DEFAULT_SCHEMA) else [f"--schema {shlex.quote(self.schema)}"]
+        chosen = self.names.as_dict()
+        implied = TableNames().as_dict()
+        if chosen["sessions"] != implied["sessions"]:  # see `TableNames.from_arguments`
+            implied["runs"] = f"{chosen['sessions']}_runs"
         for argument, concept in TableNames.arguments().items():
-            if chosen[concept] != default[concept]:
-                words.append(f"--table {argument}={chosen[concept]}")
+            if chosen[concept] != implied[concept]:
+                words.append("--table " + shlex.quote(f"{argument}={chosen[concept]}"))
         return " ".join(words)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from agnodb.errors import InvalidValueError
+from agnodb.filters import present
 from agnodb.records.base import Record
 from agnodb.records.eval_runs import EvalRunRecord
 from agnodb.records.knowledge import KnowledgeRecord
@@ -21,9 +23,7 @@ R = TypeVar("R", bound=Record)
 def record_of(kind: type[R], value: Any, **given: Any) -> R:
     """`value`, a record or a mapping of its fields, as a record of `kind`; `given` fields replace its own."""
     if isinstance(value, kind):
-        for name, field in given.items():
-            setattr(value, name, field)
-        return value
+        return replace(value, **given)
     if not isinstance(value, Mapping):
         raise InvalidValueError(f"A {kind.__name__} or a mapping is needed here.", detail=repr(type(value)))
     try:
@@ -45,7 +45,7 @@ class RecordObjects:
         return None
 
     def run_record(self, run: Any, session_id: str, user_id: str | None) -> RunRecord:
-        return record_of(RunRecord, run, session_id=session_id, user_id=user_id)
+        return record_of(RunRecord, run, session_id=session_id, **present(user_id=user_id))
 
     def run(self, record: RunRecord) -> RunRecord:
         return record

@@ -49,7 +49,8 @@ class SqlDatabase(AllMethods, AsyncBaseDb):
         create_schema: bool,
     ) -> None:
         layout = layout_from(tables, schema_default=schema)
-        super().__init__(id=id or _stable_id(url, layout), **tables, **other_tables)
+        self.id: str = id or _stable_id(url, layout)
+        super().__init__(id=self.id, **tables, **other_tables)
         self._name_tables(layout)
         self.create_schema = create_schema
         self.objects = objects()

@@ -31,6 +31,7 @@ async def continued(stage: Stage, user: str, session: str) -> None:
 
 
 async def main() -> None:
+    """Continue the conversation that the arguments name; exits non-zero when it was forgotten."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--user", required=True)
     parser.add_argument("--session", required=True)

@@ -61,12 +61,15 @@ class Stage:
         return Agent(id=id, name=id.title(), model=OfflineModel(), **options)
 
     def heading(self, text: str) -> None:
+        """Print what comes next."""
         self.console.print(f"\n[bold cyan]{escape(text)}[/]")
 
     def note(self, text: str) -> None:
+        """Print a remark."""
         self.console.print(f"  [dim]{escape(text)}[/]", highlight=False)
 
     def said(self, who: str, text: Any) -> None:
+        """Print a line of a conversation."""
         self.console.print(f"  [bold]{escape(who):>11}[/]  {escape(str(text))}", highlight=False)
 
 

@@ -21,6 +21,8 @@ EnsureSchema = Callable[[AsyncEngine], Awaitable[None]]
 class AsyncEngineExecutor:
     """Runs each shape on a pooled connection of the running loop, in autocommit: one round trip.
 
+    See `agnodb.sql.executor.Executor`.
+
     The first call makes sure, once, that the schema is there (`ensure_schema`); until it is, every call raises what
     `ensure_schema` raises. `check_schema` is asked when a statement fails for a reason that a missing table can
     have and that its error code does not tell. `upgrade` is

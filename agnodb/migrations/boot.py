@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from agnodb.config import Layout
+from agnodb.config import Layout, upgrade_command
 from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError
 from agnodb.migrations.head import HEAD, REVISIONS
 from agnodb.migrations.locks import migrating
@@ -62,11 +62,6 @@ async def ensure_schema(engine: AsyncEngine, layout: Layout, *, create: bool = T
 def _lacks_a_right(error: AgnoDbError) -> bool:
     read_only = error.facts.get("sqlite_code", 0) & 0xFF == _SQLITE_READONLY
     return read_only or error.facts.get("sqlstate") == _NO_RIGHT
-
-
-def upgrade_command(layout: Layout) -> str:
-    """The command that brings `layout` to head."""
-    return f"agnodb upgrade {layout.options()}".rstrip()
 
 
 async def current(engine: AsyncEngine, layout: Layout) -> str | None:

@@ -14,9 +14,8 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.util.exc import CommandError
 from sqlalchemy import URL, Connection
 
-from agnodb.config import Layout
+from agnodb.config import Layout, upgrade_command
 from agnodb.errors import AgnoDbError
-from agnodb.migrations.boot import upgrade_command
 from agnodb.migrations.comparison import comparison_options, missing_indexes, quiet
 from agnodb.migrations.locks import WAIT_SECONDS, migrating
 from agnodb.migrations.runner import patiently

@@ -21,9 +21,9 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import agnodb
-from agnodb.config import Layout
+from agnodb.config import Layout, upgrade_command
 from agnodb.errors import AgnoDbError, ConfigurationError
-from agnodb.migrations.boot import current, upgrade_command
+from agnodb.migrations.boot import current
 from agnodb.migrations.comparison import differences
 from agnodb.migrations.head import REVISIONS
 from agnodb.migrations.locks import WAIT_SECONDS, lock_timed_out, migrating

@@ -83,6 +83,7 @@ def translate(error: BaseException, upgrade: str = "agnodb upgrade") -> AgnoDbEr
         if isinstance(code, int):
             kind, message = _SQLITE_CODES.get(code) or _SQLITE_CODES.get(code & 0xFF, (StorageError, None))
             return _made(kind, message, error, sqlite_code=code)
+    for cause in _causes(error):
         if isinstance(cause, (OSError, TimeoutError, exc.TimeoutError, exc.DisconnectionError)):
             return _made(UnavailableError, None, error)
         if isinstance(cause, (OverflowError, UnicodeError, exc.DataError)):

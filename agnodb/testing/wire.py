@@ -40,6 +40,7 @@ class Counts:
     """SQL of Parse and Query in order; running a statement that is already prepared sends none."""
 
     def add(self, other: "Counts") -> None:
+        """Add what `other` counted."""
         self.round_trips += other.round_trips
         self.statements += other.statements
         self.bytes_up += other.bytes_up

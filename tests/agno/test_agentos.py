@@ -133,10 +133,15 @@ async def test_wrong_input_is_the_callers_fault(api: AsyncClient) -> None:
 
 
 async def test_a_route_that_turns_every_error_into_500_still_says_what_was_wrong(api: AsyncClient) -> None:
-    """agno wraps whatever its own adapters raise there too."""
-    for path in ("/traces", "/user_memory_stats"):
-        answer = await api.get(path, params={"page": 0})
-        assert answer.json()["detail"].endswith("The page must be a whole number from 1 on.")
+    """agno wraps whatever a database raises there, its own adapters' errors too."""
+    page = "The page must be a whole number from 1 on."
+    for path, query, said in (
+        ("/traces", {"page": 0}, page),
+        ("/user_memory_stats", {"page": 0}, page),
+        ("/learnings", {"sort_by": "no_such_field"}, "Cannot sort by that field."),
+    ):
+        answer = await api.get(path, params=query)
+        assert said in answer.json()["detail"], path
 
 
 async def test_odd_ids_are_only_ids(api: AsyncClient) -> None:

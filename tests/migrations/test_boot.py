@@ -13,10 +13,10 @@ from migration_tools import AGNO_TABLES, REPOSITORY, Database, make_agno_tables,
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from agnodb.config import Layout, TableNames
+from agnodb.config import Layout, TableNames, upgrade_command
 from agnodb.errors import ConfigurationError, SchemaOutdatedError, UnavailableError
 from agnodb.migrations import runner
-from agnodb.migrations.boot import ensure_schema, upgrade_command
+from agnodb.migrations.boot import ensure_schema
 from agnodb.migrations.head import HEAD
 from agnodb.urls import async_url
 

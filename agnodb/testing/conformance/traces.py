@@ -60,6 +60,7 @@ def a_span(span_id: str = "p", **fields: Any) -> SpanRecord:
 
 
 async def save(db: Any, *traces: TraceRecord) -> None:
+    """Upsert `traces`, one after the other."""
     for trace in traces:
         await db.repositories.traces.upsert(trace)
 
