@@ -29,7 +29,8 @@ def async_url(url: str | URL) -> URL:
     """
     try:
         parsed = make_url(url)
-        parsed.port  # noqa: B018  (2.1 reads the port when it is asked for)
+        if not 0 < (parsed.port or 1) < 65536:
+            raise ValueError
     except (ArgumentError, ValueError, TypeError):
         # `from None`: SQLAlchemy's message repeats the whole text.
         raise ConfigurationError(f"This is not a database URL. One looks like {EXAMPLES}") from None

@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.config import DEFAULT_SCHEMA
 from agnodb.databases.arguments import other_tables, rebuilt_url, table_arguments
+from agnodb.databases.core import Settings
 from agnodb.databases.sql import SqlDatabase
 from agnodb.errors import ConfigurationError
 from agnodb.executors.engines import postgres_engine
@@ -28,8 +30,6 @@ class AsyncPostgresDb(SqlDatabase):
     Raises ConfigurationError for a URL that is none of PostgreSQL, MissingDriverError without asyncpg. Nothing
     connects before the first call.
     """
-
-    _kind = "async_postgres"
 
     def __init__(
         self,
@@ -61,27 +61,11 @@ class AsyncPostgresDb(SqlDatabase):
         create_schema: bool = True,
         sandbox_table: str | None = None,
     ) -> None:
-        tables, others = table_arguments(locals()), other_tables(locals())
-        given = db_url if db_engine is None else db_engine.url
-        if given is None:
-            raise ConfigurationError(f"AsyncPostgresDb needs a db_url or a db_engine. A URL looks like {EXAMPLES}")
-        url = async_url(given)
-        if url.get_backend_name() != "postgresql":
-            raise ConfigurationError(f"AsyncPostgresDb needs a PostgreSQL URL, like {EXAMPLES.split(' ')[0]}")
+        settings = postgres_settings("async_postgres", locals(), db_url if db_engine is None else db_engine.url)
         if db_engine is None:
-            require_driver(url)
-        super().__init__(
-            url=url,
-            make_engine=lambda: postgres_engine(url),
-            db_engine=db_engine,
-            dialect=PostgresDialect(),
-            schema=DEFAULT_SCHEMA if db_schema is None else db_schema,
-            id=id,
-            tables=tables,
-            other_tables=others,
-            create_schema=create_schema,
-        )
-        self.db_url, self.db_schema = db_url, self._layout.schema or DEFAULT_SCHEMA
+            require_driver(settings.url)
+        super().__init__(settings, lambda: postgres_engine(settings.url), db_engine)
+        self.db_url, self.db_schema = db_url, settings.layout.schema or DEFAULT_SCHEMA
 
     def to_dict(self) -> dict[str, Any]:
         return {**super().to_dict(), "db_schema": self.db_schema}
@@ -94,3 +78,26 @@ class AsyncPostgresDb(SqlDatabase):
         """
         url = rebuilt_url(data.get("db_url"), os.environ.get("AGNODB_URL"))
         return cls(id=data.get("id"), db_url=url, db_schema=data.get("db_schema"), **table_arguments(data))
+
+
+# agno's MigrationManager tells databases apart by this name, and would run its own DDL on our tables.
+AsyncPostgresDb.__name__ = "AgnodbAsyncPostgresDb"
+
+
+def postgres_settings(kind: str, arguments: Mapping[str, Any], url: str | URL | None) -> Settings:
+    """The settings of a PostgreSQL database's constructor `arguments`. Raises ConfigurationError."""
+    if url is None:
+        raise ConfigurationError(f"PostgreSQL needs a db_url or a db_engine. A URL looks like {EXAMPLES}")
+    parsed = async_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        raise ConfigurationError(f"A PostgreSQL URL is needed, like {EXAMPLES.split(' ')[0]}")
+    return Settings.of(
+        kind=kind,
+        url=parsed,
+        dialect=PostgresDialect(),
+        schema=DEFAULT_SCHEMA if arguments["db_schema"] is None else arguments["db_schema"],
+        id=arguments["id"],
+        create_schema=arguments["create_schema"],
+        tables=table_arguments(arguments),
+        others=other_tables(arguments),
+    )

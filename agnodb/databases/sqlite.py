@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.databases.arguments import other_tables, table_arguments
+from agnodb.databases.core import Settings
 from agnodb.databases.sql import SqlDatabase
 from agnodb.errors import ConfigurationError
 from agnodb.executors.engines import SharedMemory, prepare_sqlite, sqlite_engine
@@ -28,8 +30,6 @@ class AsyncSqliteDb(SqlDatabase):
 
     Raises ConfigurationError for a URL that is none of SQLite. Nothing is opened before the first call.
     """
-
-    _kind = "async_sqlite"
 
     def __init__(
         self,
@@ -59,41 +59,12 @@ class AsyncSqliteDb(SqlDatabase):
         id: str | None = None,
         create_schema: bool = True,
     ) -> None:
-        tables, others = table_arguments(locals()), other_tables(locals())
-        self.db_url, self.db_file = db_url, db_file
-        self._memory: SharedMemory | None = None
+        place = SqlitePlace.of(db_file, None if db_engine is None else db_engine.url, db_url)
+        settings = place.settings("async_sqlite", locals())
         if db_engine is not None:
-            url = async_url(db_engine.url)
-            prepare_sqlite(db_engine)
-        elif db_url is not None:
-            url = async_url(db_url)
-        else:
-            self.db_file = str(Path(db_file or "agno.db").resolve())
-            url = URL.create("sqlite+aiosqlite", database=self.db_file)
-        if url.get_backend_name() != "sqlite":
-            raise ConfigurationError("AsyncSqliteDb needs a SQLite URL, like sqlite:///agno.db")
-        if db_engine is None:
-            url = self._opened(url)
-        super().__init__(
-            url=url,
-            make_engine=lambda: sqlite_engine(url),
-            db_engine=db_engine,
-            dialect=SqliteDialect(),
-            schema=None,
-            id=id,
-            tables=tables,
-            other_tables=others,
-            create_schema=create_schema,
-        )
-
-    def _opened(self, url: URL) -> URL:
-        """The URL of the file, its folder made; a shared database for one in memory."""
-        if url.database in (None, "", ":memory:"):
-            self._memory = SharedMemory(f"agnodb-{uuid.uuid4().hex}")
-            return self._memory.url
-        if not url.database.startswith("file:"):
-            Path(url.database).resolve().parent.mkdir(parents=True, exist_ok=True)
-        return url
+            prepare_sqlite(db_engine.sync_engine)
+        super().__init__(settings, lambda: sqlite_engine(settings.url), db_engine)
+        self.db_url, self.db_file, self._memory = db_url, place.file, place.memory
 
     async def close(self) -> None:
         await super().close()
@@ -107,3 +78,53 @@ class AsyncSqliteDb(SqlDatabase):
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The database of a `to_dict()`. One in memory comes back empty."""
         return cls(id=data.get("id"), db_url=data.get("db_url"), db_file=data.get("db_file"), **table_arguments(data))
+
+
+# agno's MigrationManager tells databases apart by this name, and would run its own DDL on our tables.
+AsyncSqliteDb.__name__ = "AgnodbAsyncSqliteDb"
+
+
+@dataclass(frozen=True)
+class SqlitePlace:
+    """Where a SQLite database is: a file, or the memory of this process."""
+
+    url: URL
+    file: str | None
+    memory: SharedMemory | None = None
+
+    @classmethod
+    def of(cls, file: str | None, engine_url: URL | None, url: str | None) -> Self:
+        """The place that a constructor's arguments name; missing folders are made. Raises ConfigurationError."""
+        if engine_url is not None:
+            return cls(_sqlite_url(engine_url), file)
+        if url is None:
+            file = str(Path(file or "agno.db").resolve())
+            place = URL.create("sqlite+aiosqlite", database=file)
+        else:
+            place = _sqlite_url(url)
+        if place.database in (None, "", ":memory:"):
+            memory = SharedMemory(f"agnodb-{uuid.uuid4().hex}")
+            return cls(memory.url, file, memory)
+        if not str(place.database).startswith("file:"):
+            Path(str(place.database)).resolve().parent.mkdir(parents=True, exist_ok=True)
+        return cls(place, file)
+
+    def settings(self, kind: str, arguments: Mapping[str, Any]) -> Settings:
+        """The settings of a SQLite database's constructor `arguments`."""
+        return Settings.of(
+            kind=kind,
+            url=self.url,
+            dialect=SqliteDialect(),
+            schema=None,
+            id=arguments["id"],
+            create_schema=arguments["create_schema"],
+            tables=table_arguments(arguments),
+            others=other_tables(arguments),
+        )
+
+
+def _sqlite_url(url: str | URL) -> URL:
+    parsed = async_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigurationError("A SQLite URL is needed, like sqlite:///agno.db")
+    return parsed

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sqlalchemy import URL, event
-from sqlalchemy.engine import Connection
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS = 30_000
@@ -25,20 +24,31 @@ def postgres_engine(url: URL) -> AsyncEngine:
 def sqlite_engine(url: URL) -> AsyncEngine:
     """An engine on aiosqlite, see `prepare_sqlite`."""
     engine = create_async_engine(url)
+    prepare_sqlite(engine.sync_engine)
+    return engine
+
+
+def blocking_postgres_engine(url: URL) -> Engine:
+    """As `postgres_engine`, on psycopg 3."""
+    return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=15, max_overflow=0)
+
+
+def blocking_sqlite_engine(url: URL) -> Engine:
+    """As `sqlite_engine`, on the sqlite3 of the standard library."""
+    engine = create_engine(url.set(drivername="sqlite+pysqlite"))
     prepare_sqlite(engine)
     return engine
 
 
-def prepare_sqlite(engine: AsyncEngine) -> None:
+def prepare_sqlite(engine: Engine) -> None:
     """Foreign keys, WAL, a busy timeout, and transactions that take the write lock when they begin.
 
     A deferred transaction that reads first and writes later fails at once when another writer came in between
     (https://www.sqlite.org/lang_transaction.html): BEGIN IMMEDIATE waits instead.
     """
-    sync_engine = engine.sync_engine
-    if not event.contains(sync_engine, "connect", _on_connect):
-        event.listen(sync_engine, "connect", _on_connect)
-        event.listen(sync_engine, "begin", _on_begin)
+    if not event.contains(engine, "connect", _on_connect):
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
 
 
 def _on_connect(connection: Any, _record: Any) -> None:

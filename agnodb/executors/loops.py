@@ -9,92 +9,99 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
+
+T = TypeVar("T")
 
 
-@dataclass(eq=False)
 class LoopState:
-    """What one loop has: its engine, that engine in autocommit, and the lock of the first call."""
+    """The engine of one loop. See `agnodb.executors.states.EngineState`."""
 
-    engine: AsyncEngine
-    autocommit: AsyncEngine
-    boot: asyncio.Lock = field(default_factory=asyncio.Lock)
-    connections: set[Any] = field(default_factory=set)
+    def __init__(self, door: AsyncEngine, *, owned: bool) -> None:
+        self.door, self.owned = door, owned
+        self.engine = door.sync_engine
+        self.autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.boot = asyncio.Lock()
+        self._connections: set[Any] = set()
+        if owned:
+            event.listen(self.engine, "connect", self._opened)
+            event.listen(self.engine, "close", self._closed)
+            event.listen(self.engine, "close_detached", self._closed)
+
+    def _opened(self, adapted: Any, _record: Any) -> None:
+        self._connections.add(adapted.driver_connection)
+
+    def _closed(self, adapted: Any, _record: Any = None) -> None:
+        self._connections.discard(getattr(adapted, "driver_connection", None))
+
+    async def wait(self, work: Callable[..., T], *args: Any) -> T:
+        return await greenlet_spawn(work, *args)
+
+    async def finish(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.shield(asyncio.ensure_future(greenlet_spawn(work, *args)))
+
+    async def dispose(self) -> None:
+        """Close the connections, from the loop itself. An engine that is not ours stays as it is."""
+        if self.owned:
+            await self.door.dispose()
 
     def abandon(self) -> None:
         """Close the sockets and threads of a loop that can no longer do so."""
-        for connection in self.connections:
-            _abandon(connection)
-        self.connections.clear()
-        self.engine.sync_engine.dispose(close=False)
+        if self.owned:
+            for connection in self._connections:
+                _abandon(connection)
+            self.engine.dispose(close=False)
 
 
 class LoopEngines:
-    """`make` is called once for each loop that uses the database. Engines that are not `owned` are never closed."""
+    """`make` is called once for each loop that uses the database. Engines that are not `owned` are never closed.
+
+    See `agnodb.executors.states.Engines`.
+    """
 
     def __init__(self, make: Callable[[], AsyncEngine], *, owned: bool = True) -> None:
         self._make, self._owned = make, owned
         self._states: dict[asyncio.AbstractEventLoop, LoopState] = {}
         self._closing: set[asyncio.Task[None]] = set()  # a loop keeps only a weak reference to a task
-        self._lock = threading.Lock()
+        self._lock, self._process = threading.Lock(), os.getpid()
 
     def current(self) -> LoopState:
-        """The state of the running loop."""
         loop = asyncio.get_running_loop()
         state = self._states.get(loop)
-        if state is None:
+        if state is None or self._process != os.getpid():
             with self._lock:
                 self._sweep()
-                state = self._states[loop] = self._new_state()
-        return state
-
-    def _new_state(self) -> LoopState:
-        engine = self._make()
-        state = LoopState(engine, engine.execution_options(isolation_level="AUTOCOMMIT"))
-
-        def opened(adapted: Any, _record: Any) -> None:
-            state.connections.add(adapted.driver_connection)
-
-        def closed(adapted: Any, _record: Any = None) -> None:
-            state.connections.discard(getattr(adapted, "driver_connection", None))
-
-        if not self._owned:
-            return state
-        event.listen(engine.sync_engine, "connect", opened)
-        event.listen(engine.sync_engine, "close", closed)
-        event.listen(engine.sync_engine, "close_detached", closed)
+                state = self._states[loop] = LoopState(self._make(), owned=self._owned)
         return state
 
     def _sweep(self) -> None:
+        if self._process != os.getpid():  # after a fork the connections are the parent's
+            self._states, self._process = {}, os.getpid()
         for loop in [loop for loop in self._states if loop.is_closed()]:
-            state = self._states.pop(loop)
-            if self._owned:
-                state.abandon()
+            self._states.pop(loop).abandon()
 
     async def close(self) -> None:
-        """Close every connection: of the running loop properly, of other loops at once."""
         running = asyncio.get_running_loop()
         with self._lock:
             states, self._states = self._states, {}
-        if not self._owned:
-            return
         for loop, state in states.items():
             if loop is running:
-                await state.engine.dispose()
+                await state.dispose()
             elif loop.is_closed():
                 state.abandon()
             else:
                 loop.call_soon_threadsafe(self._dispose_there, state)
 
     def _dispose_there(self, state: LoopState) -> None:
-        task = asyncio.get_running_loop().create_task(state.engine.dispose())
+        task = asyncio.get_running_loop().create_task(state.dispose())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -102,8 +109,10 @@ class LoopEngines:
 def _abandon(connection: Any) -> None:
     stop = getattr(connection, "stop", None)
     if callable(stop):  # aiosqlite: ends the connection's thread, which closes the file
-        with contextlib.suppress(Exception):
-            stop()
+        # In a thread of its own: it would make a future on the loop that runs here, which may be closed before it.
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        stopper.join()
         return
     transport = getattr(connection, "_transport", None)  # asyncpg keeps its socket here
     found = transport.get_extra_info("socket") if transport is not None else None

@@ -55,7 +55,7 @@ async def _advisory_lock(connection: AsyncConnection, layout: Layout, wait: floa
     try:
         deadline = time.monotonic() + wait
         while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), bound):
-            await _pause(deadline)
+            await _pause(connection, deadline)
         # What a role's defaults allow is meant for queries. Revisions bound their waits for locks themselves.
         await connection.execute(text(_PATIENCE))
         await connection.rollback()
@@ -82,7 +82,7 @@ async def _write_lock(connection: AsyncConnection, wait: float) -> AsyncIterator
             if not is_busy(error):
                 raise
         await connection.rollback()
-        await _pause(deadline)
+        await _pause(connection, deadline)
     try:
         yield
         await connection.exec_driver_sql("COMMIT")
@@ -99,10 +99,15 @@ def is_busy(error: OperationalError) -> bool:
     return code & 0xFF in (_SQLITE_BUSY, _SQLITE_LOCKED)
 
 
-async def _pause(deadline: float) -> None:
+async def _pause(connection: AsyncConnection, deadline: float) -> None:
     if time.monotonic() > deadline:
         raise UnavailableError("Another process is upgrading the database schema. Try again later.")
-    await asyncio.sleep(random.uniform(*_POLL_SECONDS))
+    await sleep(connection, random.uniform(*_POLL_SECONDS))
+
+
+async def sleep(connection: AsyncConnection, seconds: float) -> None:
+    """Wait for `seconds` in the connection's own way: a blocking one blocks."""
+    await getattr(connection, "sleep", asyncio.sleep)(seconds)
 
 
 def _lock_key(layout: Layout) -> int:

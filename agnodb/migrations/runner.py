@@ -7,7 +7,6 @@ Alembic that is global to the process is used.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from agnodb.errors import AgnoDbError, ConfigurationError
 from agnodb.migrations.boot import current
 from agnodb.migrations.comparison import differences
 from agnodb.migrations.head import REVISIONS
-from agnodb.migrations.locks import WAIT_SECONDS, lock_timed_out, migrating
+from agnodb.migrations.locks import WAIT_SECONDS, lock_timed_out, migrating, sleep
 from agnodb.migrations.steps import OPTIONS, Progress, has_any_table, walk
 from agnodb.sql.failures import translate
 from agnodb.urls import async_url, backend_of
@@ -176,4 +175,4 @@ async def patiently(
             if not lock_timed_out(error) or time.monotonic() > deadline:
                 raise
             await connection.rollback()
-            await asyncio.sleep(1)
+            await sleep(connection, 1)

@@ -1,0 +1,141 @@
+"""A blocking engine behind the same coroutines: they never suspend, so no event loop is needed to run them.
+
+What waits, blocks the thread. `BlockingEngine` has the part of SQLAlchemy's AsyncEngine that migrations use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable
+
+T = TypeVar("T")
+
+
+class BlockingState:
+    """The engine of a process. See `agnodb.executors.states.EngineState`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.door = BlockingEngine(engine)
+        self.boot = _BlockingLock()
+
+    async def wait(self, work: Callable[..., T], *args: Any) -> T:
+        return work(*args)
+
+    async def finish(self, work: Callable[..., T], *args: Any) -> T:
+        return work(*args)
+
+
+class BlockingEngines:
+    """One engine for all threads of a process; a child after a fork gets its own.
+
+    See `agnodb.executors.states.Engines`.
+    """
+
+    def __init__(self, make: Callable[[], Engine], *, owned: bool = True) -> None:
+        self._make, self._owned = make, owned
+        self._state: BlockingState | None = None
+        self._lock, self._process = threading.Lock(), os.getpid()
+
+    def current(self) -> BlockingState:
+        state = self._state
+        if state is None or self._process != os.getpid():
+            if self._process != os.getpid():
+                self._lock = threading.Lock()  # another thread of the parent may have held the old one
+            with self._lock:
+                if self._state is None or self._process != os.getpid():
+                    self._state, self._process = self._renewed(self._state), os.getpid()
+                state = self._state
+        return state
+
+    def _renewed(self, inherited: BlockingState | None) -> BlockingState:
+        if inherited is not None:  # its connections are the parent's: forget them, and close none
+            inherited.engine.dispose(close=False)
+            return BlockingState(inherited.engine)
+        return BlockingState(self._make())
+
+    async def close(self) -> None:
+        state, self._state = self._state, None
+        if state is not None and self._owned:
+            state.engine.dispose()
+
+
+class _BlockingLock:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    async def __aenter__(self) -> None:
+        self._lock.acquire()
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
+class BlockingEngine:
+    """An `Engine` with AsyncEngine's names."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.sync_engine, self.dialect = engine, engine.dialect
+
+    @contextlib.asynccontextmanager
+    async def connect(self) -> AsyncIterator[BlockingConnection]:
+        """A connection for the length of the block."""
+        with self.sync_engine.connect() as connection:
+            yield BlockingConnection(connection)
+
+
+class BlockingConnection:
+    """A `Connection` with AsyncConnection's names."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.sync_connection = connection
+
+    async def execution_options(self, **options: Any) -> BlockingConnection:
+        """See SQLAlchemy's AsyncConnection, as for every method here."""
+        self.sync_connection.execution_options(**options)
+        return self
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Run a statement."""
+        return self.sync_connection.execute(statement, parameters)
+
+    async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
+        """The first column of the first row."""
+        return self.sync_connection.scalar(statement, parameters)
+
+    async def exec_driver_sql(self, statement: str) -> CursorResult[Any]:
+        """Run a text as it is."""
+        return self.sync_connection.exec_driver_sql(statement)
+
+    async def run_sync(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """What `work(connection, ...)` returns."""
+        return work(self.sync_connection, *args, **kwargs)
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[None]:
+        """A transaction for the length of the block."""
+        with self.sync_connection.begin():
+            yield
+
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self.sync_connection.in_transaction()
+
+    async def rollback(self) -> None:
+        """Roll back."""
+        self.sync_connection.rollback()
+
+    async def invalidate(self) -> None:
+        """Throw the driver's connection away."""
+        self.sync_connection.invalidate()
+
+    async def sleep(self, seconds: float) -> None:
+        """Block for `seconds`."""
+        time.sleep(seconds)  # noqa: ASYNC251  (there is no loop)
