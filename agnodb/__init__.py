@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agnodb.databases.postgres import AsyncPostgresDb
-    from agnodb.databases.sqlite import AsyncSqliteDb
+    from agnodb.databases.postgres import AsyncPostgresDb, PostgresDb
+    from agnodb.databases.sqlite import AsyncSqliteDb, SqliteDb
     from agnodb.errors import (
         AgnoDbError,
         ConfigurationError,
@@ -33,6 +33,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "AsyncPostgresDb": "agnodb.databases.postgres",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
+    "PostgresDb": "agnodb.databases.postgres",
+    "SqliteDb": "agnodb.databases.sqlite",
     "AgnoDbError": "agnodb.errors",
     "ConfigurationError": "agnodb.errors",
     "ConflictError": "agnodb.errors",
@@ -60,7 +62,9 @@ __all__ = [
     "MissingDriverError",
     "NotFoundError",
     "OwnershipError",
+    "PostgresDb",
     "SchemaOutdatedError",
+    "SqliteDb",
     "StaleVersionError",
     "StorageError",
     "UnavailableError",

@@ -29,10 +29,11 @@ class MemoryRepository(Protocol):
         """One page of memories that have all `topics` and `search` as a literal substring, and their number."""
         ...
 
-    async def upsert(self, memory: MemoryRecord) -> MemoryRecord:
+    async def upsert(self, memory: MemoryRecord, *, updated_at: int | None = None) -> MemoryRecord:
         """Insert the memory or change it; the stored row comes back. One atomic statement.
 
-        The stored owner and creation time are never changed. Raises OwnershipError when it is another user's.
+        The stored owner and creation time are never changed; `updated_at` becomes the current time when a row is
+        changed, or what is given (epoch seconds). Raises OwnershipError when it is another user's.
         """
         ...
 

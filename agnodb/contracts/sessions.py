@@ -36,12 +36,12 @@ class SessionRepository(Protocol):
         """
         ...
 
-    async def upsert(self, session: SessionRecord) -> SessionRecord:
+    async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
         """Insert the session or change it; the stored row comes back. One atomic statement.
 
         The stored owner, type and creation time are never changed; `updated_at` becomes the current time when a
-        row is changed. Fields of other session types than this session's are left as stored. Raises
-        OwnershipError when the session is another user's.
+        row is changed, or what is given (epoch seconds). Fields of other session types than this session's are left
+        as stored. Raises OwnershipError when the session is another user's.
         """
         ...
 

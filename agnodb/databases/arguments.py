@@ -11,10 +11,6 @@ from agnodb.config import TableNames
 from agnodb.errors import ConfigurationError
 
 _HIDDEN = "***"
-_OTHER_TABLES = (
-    "components_table", "products_table", "sources_table", "projects_table", "tasks_table", "job_table",
-    "auth_tokens_table", "service_accounts_table",
-)  # fmt: skip
 
 
 def table_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,7 +20,8 @@ def table_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def other_tables(arguments: Mapping[str, Any]) -> dict[str, str | None]:
     """The names among `arguments` of agno's further tables: agnodb does not keep them, agno's base knows them."""
-    return {name: arguments.get(name) for name in _OTHER_TABLES}
+    kept = {*TableNames.arguments(), "sandbox_table"}
+    return {name: value for name, value in arguments.items() if name.endswith("_table") and name not in kept}
 
 
 def rebuilt_url(url: str | None, complete: str | None) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, MetaData
+from sqlalchemy import URL, Engine, MetaData
 
 from agnodb.agno.base import objects
 from agnodb.config import Layout, TableNames, layout_from, upgrade_command
@@ -81,6 +81,10 @@ class Settings:
         tables = {argument: names[concept] for argument, concept in TableNames.arguments().items()}
         return {"id": self.id, "type": self.kind, "db_url": self.safe_url, **tables}
 
+    def describe(self, kind: type) -> str:
+        """The `repr` of a database of class `kind`."""
+        return f"{kind.__qualname__}({self.safe_url!r}, id={self.id!r})"
+
     @property
     def safe_url(self) -> str:
         """The URL with its password hidden."""
@@ -150,8 +154,13 @@ class DatabaseCore(AllMethods):
         """Close all connections of this instance, not those of an engine that was passed in."""
         await self._executor.close()
 
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine of this place. Raises ConfigurationError after `close`."""
+        return self._executor.state().engine
+
     def __repr__(self) -> str:
-        return f"{type(self).__qualname__}({self.settings.safe_url!r}, id={self.settings.id!r})"
+        return self.settings.describe(type(self))
 
 
 def _stable_id(url: URL, layout: Layout) -> str:

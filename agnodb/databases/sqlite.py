@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.databases.arguments import other_tables, table_arguments
 from agnodb.databases.core import Settings
 from agnodb.databases.sql import SqlDatabase
+from agnodb.databases.sync_sql import SyncSqlDatabase
 from agnodb.errors import ConfigurationError
-from agnodb.executors.engines import SharedMemory, prepare_sqlite, sqlite_engine
+from agnodb.executors.engines import SharedMemory, blocking_sqlite_engine, prepare_sqlite, sqlite_engine
 from agnodb.sql.dialects import SqliteDialect
 from agnodb.urls import async_url
 
@@ -77,11 +78,75 @@ class AsyncSqliteDb(SqlDatabase):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The database of a `to_dict()`. One in memory comes back empty."""
-        return cls(id=data.get("id"), db_url=data.get("db_url"), db_file=data.get("db_file"), **table_arguments(data))
+        return cls(**_rebuilt_arguments(data))
+
+
+class SqliteDb(SyncSqlDatabase):
+    """As `AsyncSqliteDb`, for code without an event loop: every call blocks. Over the standard library's sqlite3."""
+
+    def __init__(
+        self,
+        db_file: str | None = None,
+        db_engine: Engine | None = None,
+        db_url: str | None = None,
+        session_table: str | None = None,
+        runs_table: str | None = None,
+        memory_table: str | None = None,
+        metrics_table: str | None = None,
+        eval_table: str | None = None,
+        knowledge_table: str | None = None,
+        traces_table: str | None = None,
+        spans_table: str | None = None,
+        versions_table: str | None = None,
+        components_table: str | None = None,
+        component_configs_table: str | None = None,
+        component_links_table: str | None = None,
+        learnings_table: str | None = None,
+        schedules_table: str | None = None,
+        products_table: str | None = None,
+        sources_table: str | None = None,
+        projects_table: str | None = None,
+        tasks_table: str | None = None,
+        schedule_runs_table: str | None = None,
+        approvals_table: str | None = None,
+        auth_tokens_table: str | None = None,
+        service_accounts_table: str | None = None,
+        mcp_oauth_clients_table: str | None = None,
+        mcp_oauth_transactions_table: str | None = None,
+        mcp_oauth_codes_table: str | None = None,
+        mcp_oauth_refresh_tokens_table: str | None = None,
+        mcp_oauth_keys_table: str | None = None,
+        id: str | None = None,
+        create_schema: bool = True,
+    ) -> None:
+        place = SqlitePlace.of(db_file, None if db_engine is None else db_engine.url, db_url)
+        settings = place.settings("sqlite", locals())
+        if db_engine is not None:
+            prepare_sqlite(db_engine)
+        super().__init__(settings, lambda: blocking_sqlite_engine(settings.url), db_engine)
+        self.db_url, self.db_file, self._memory = db_url, place.file, place.memory
+
+    def close(self) -> None:
+        super().close()
+        if self._memory is not None:
+            self._memory.close()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "db_url": self.db_url, "db_file": self.db_file}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """See `AsyncSqliteDb.from_dict`."""
+        return cls(**_rebuilt_arguments(data))
 
 
 # agno's MigrationManager tells databases apart by this name, and would run its own DDL on our tables.
-AsyncSqliteDb.__name__ = "AgnodbAsyncSqliteDb"
+AsyncSqliteDb.__name__, SqliteDb.__name__ = "AgnodbAsyncSqliteDb", "AgnodbSqliteDb"
+
+
+def _rebuilt_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
+    place = {name: data.get(name) for name in ("id", "db_url", "db_file")}
+    return {**place, **table_arguments(data)}
 
 
 @dataclass(frozen=True)
@@ -124,7 +189,7 @@ class SqlitePlace:
 
 
 def _sqlite_url(url: str | URL) -> URL:
-    parsed = async_url(url)
+    parsed = url if isinstance(url, URL) else async_url(url)  # an engine has the driver it was made with
     if parsed.get_backend_name() != "sqlite":
         raise ConfigurationError("A SQLite URL is needed, like sqlite:///agno.db")
     return parsed

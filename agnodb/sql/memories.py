@@ -14,7 +14,7 @@ from agnodb.records.memories import MemoryRecord, UserMemories
 from agnodb.sql.dialects.base import like_pattern
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
-from agnodb.sql.rows import text_in
+from agnodb.sql.rows import integer_in, text_in
 from agnodb.text import decode_text
 
 _CHANGED = ("memory", "topics", "input", "feedback", "agent_id", "team_id")
@@ -51,12 +51,14 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
         filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id)
         return await self.paged(page, filters, conditions=conditions, parameters=parameters)
 
-    async def upsert(self, memory: MemoryRecord) -> MemoryRecord:
+    async def upsert(self, memory: MemoryRecord, *, updated_at: int | None = None) -> MemoryRecord:
         now = clock.now()
         created_at = now if memory.created_at is None else memory.created_at
-        updated_at = created_at if memory.updated_at is None else memory.updated_at
-        values = {**self.rows.values(memory), "created_at": created_at, "updated_at": updated_at}
-        stored = await self.first("upsert", self._upsert, {**self.rows.parameters(values), "now": now})
+        first = updated_at or memory.updated_at or created_at
+        values = {**self.rows.values(memory), "created_at": created_at, "updated_at": first}
+        stored = await self.first(
+            "upsert", self._upsert, {**self.rows.parameters(values), "now": integer_in(updated_at or now)}
+        )
         if stored is None:
             raise OwnershipError(memory_id=memory.memory_id, user_id=memory.user_id)
         return stored

@@ -68,8 +68,9 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
     def _name_match(self) -> ColumnElement[bool]:
         return self.dialect.text_match(self.dialect.json_text(self.table.c.session_data, "session_name"), "name")
 
-    async def upsert(self, session: SessionRecord) -> SessionRecord:
-        stored = await self.first("upsert", self._upsert, self._parameters(session), session.session_type)
+    async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
+        given = self._parameters(session, updated_at)
+        stored = await self.first("upsert", self._upsert, given, session.session_type)
         if stored is None:
             raise OwnershipError(session_id=session.session_id, user_id=session.user_id)
         return stored
@@ -103,17 +104,13 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
             "session_type",
             "user_id",
             "created_at",
+            "updated_at",
             *_COMMON,
             *_COMPONENT[SessionType(session_type)],
         )
-        values = self.rows.binds(names)
-        return {
-            **values,
-            "updated_at": values["created_at"],
-            "agnodb_row_version": bindparam("first_version", 1, type_=BigInteger()),
-        }
+        return {**self.rows.binds(names), "agnodb_row_version": bindparam("first_version", 1, type_=BigInteger())}
 
-    def _parameters(self, session: SessionRecord) -> dict[str, Any]:
+    def _parameters(self, session: SessionRecord, updated_at: int | None = None) -> dict[str, Any]:
         try:
             component = _COMPONENT[SessionType(session.session_type)]
         except ValueError as error:
@@ -122,7 +119,8 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
         names = ("session_id", "session_type", "user_id", *_COMMON, *component)
         values = {name: getattr(session, name) for name in names}
         created_at = now if session.created_at is None else session.created_at
-        return {**self.rows.parameters({**values, "created_at": created_at}), "now": now}
+        given = self.rows.parameters({**values, "created_at": created_at, "updated_at": updated_at or created_at})
+        return {**given, "now": integer_in(updated_at or now)}
 
     async def rename(
         self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None

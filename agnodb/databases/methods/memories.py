@@ -54,6 +54,23 @@ class MemoryMethods(Methods):
         stored = await self.repositories.memories.upsert(self.objects.memory_record(memory))
         return self._memory_given(stored, deserialize)
 
+    async def upsert_memories(
+        self, memories: list[Any], deserialize: bool | None = True, preserve_updated_at: bool = False
+    ) -> list[Any]:
+        """Save all memories or none; the stored ones come back in order. One transaction.
+
+        With `preserve_updated_at` they keep their own time of change. Raises OwnershipError when one is another user's.
+        """
+        records = [self.objects.memory_record(memory) for memory in memories]
+        async with self.transaction() as repositories:
+            stored = [
+                await repositories.memories.upsert(
+                    record, updated_at=record.updated_at if preserve_updated_at else None
+                )
+                for record in records
+            ]
+        return [self._memory_given(memory, deserialize) for memory in stored]
+
     async def get_all_memory_topics(self, user_id: str | None = None) -> list[str]:
         """Every topic of the memories (of that user), once."""
         return await self.repositories.memories.topics(user_id=user_id)

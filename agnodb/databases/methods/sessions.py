@@ -81,7 +81,29 @@ class SessionMethods(Methods):
         One atomic statement. Raises OwnershipError when the session is another user's.
         """
         stored = await self.repositories.sessions.upsert(self.objects.session_record(session))
-        runs = self.objects.session_runs(session)
+        return self._upserted(stored, self.objects.session_runs(session), deserialize)
+
+    async def upsert_sessions(
+        self, sessions: list[Any], deserialize: bool | None = True, preserve_updated_at: bool = False
+    ) -> list[Any]:
+        """Save all sessions or none; the stored ones come back in order. One transaction.
+
+        With `preserve_updated_at` they keep their own time of change. Raises OwnershipError when one is another user's.
+        """
+        async with self.transaction() as repositories:
+            stored = [
+                await repositories.sessions.upsert(
+                    self.objects.session_record(session),
+                    updated_at=session.updated_at if preserve_updated_at else None,
+                )
+                for session in sessions
+            ]
+        return [
+            self._upserted(record, self.objects.session_runs(session), deserialize)
+            for record, session in zip(stored, sessions, strict=True)
+        ]
+
+    def _upserted(self, stored: SessionRecord, runs: list[Any] | None, deserialize: bool | None) -> Any:
         if deserialize:
             return self.objects.session(stored, runs)
         return {**stored.to_dict(), "runs": [self.objects.run_document(run) for run in runs or ()]}

@@ -1,0 +1,48 @@
+"""Coroutines without an event loop.
+
+Over a blocking engine the coroutines of repositories and flat methods never suspend: one `send(None)` runs them to
+their end. So the sync databases are the async ones, driven; there is no second copy, no thread and no loop.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from agnodb.errors import AgnoDbError
+
+T = TypeVar("T")
+
+
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What `coroutine` returns, without an event loop.
+
+    A coroutine that suspends here is a bug: it is closed, which gives its connection back, and AgnoDbError raises.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    name = getattr(coroutine, "__qualname__", repr(coroutine))
+    coroutine.close()
+    raise AgnoDbError(detail=f"{name} waited for an event loop, which a sync database does not have")
+
+
+def driven(method: Callable[..., Coroutine[Any, Any, T]], core: Callable[[Any], Any]) -> Callable[..., T]:
+    """A plain method that runs the coroutine method of the same name on `core(self)`.
+
+    It has the signature and the docstring of `method`: agno looks at signatures.
+    """
+    name = method.__name__
+
+    @functools.wraps(method)
+    def run(self: Any, *args: Any, **kwargs: Any) -> T:
+        return drive(getattr(core(self), name)(*args, **kwargs))
+
+    # Wrapped functions are looked through: this one must not be taken for a coroutine function.
+    run.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+    del run.__wrapped__  # type: ignore[attr-defined]
+    return run

@@ -1,0 +1,91 @@
+"""The sync SQL databases: the async ones over a blocking driver, without an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Engine, MetaData
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from agnodb.agno.base import BaseDb
+from agnodb.databases.core import DatabaseCore, Settings
+from agnodb.databases.driving import drive
+from agnodb.databases.sync_methods import SyncMethods, SyncRepositories, sync_transaction
+from agnodb.executors.blocking import BlockingEngines
+
+
+class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
+    """A SQL database for agents that run without an event loop. Construct one of its subclasses.
+
+    The same methods, repositories and promises as the async databases; every call blocks until it is done. An
+    instance may be used from many threads, inside a running loop (which it blocks), and after a fork.
+    """
+
+    def __init__(self, settings: Settings, make_engine: Callable[[], Engine], db_engine: Engine | None) -> None:
+        BaseDb.__init__(self, id=settings.id, **settings.tables)
+        made = make_engine if db_engine is None else lambda: db_engine
+        self._core = DatabaseCore(settings, BlockingEngines(made, owned=db_engine is None))
+        SyncRepositories.__init__(self, self._core.repositories)
+        self.repositories = SyncRepositories(self._core.repositories)
+        self.id, self.create_schema = settings.id, settings.create_schema
+        self.__dict__.update(settings.table_name_attributes())
+
+    @property
+    def db_engine(self) -> Engine:
+        """The engine of this process."""
+        return self._core.engine
+
+    @property
+    def metadata(self) -> MetaData:
+        """The tables of this database, as SQLAlchemy metadata."""
+        return self._core.metadata
+
+    @property
+    def Session(self) -> scoped_session[Session]:
+        """SQLAlchemy sessions on this database's engine, for queries of your own."""
+        return scoped_session(sessionmaker(bind=self.db_engine, expire_on_commit=False))
+
+    @property
+    def statements_run(self) -> int:
+        """The number of statements this instance has run."""
+        return self._core.statements_run
+
+    def create_tables(self) -> None:
+        """Make the tables where there are none yet. The first call of any method does this too.
+
+        Raises SchemaOutdatedError, with the command to run, when there are tables of an older shape.
+        """
+        drive(self._core.create_tables())
+
+    def _create_all_tables(self) -> None:
+        self.create_tables()
+
+    def table_exists(self, table_name: str) -> bool:
+        """Whether there is a table of that name in this database's schema."""
+        return drive(self._core.table_exists(table_name))
+
+    def transaction(self) -> AbstractContextManager[SyncRepositories]:
+        """The repositories inside one transaction: all of it is stored at the end of the block, or nothing."""
+        return sync_transaction(self._core)
+
+    def close(self) -> None:
+        """Close all connections of this instance, not those of an engine that was passed in."""
+        drive(self._core.close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is needed to construct this database again, without its password (see `from_dict`)."""
+        return self._core.settings.to_dict()
+
+    def __repr__(self) -> str:
+        return self._core.settings.describe(type(self))
