@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench format clean
+.PHONY: demo test lint bench format stubs clean
 
 demo: .venv/ready
 	$(BIN)/agnodb demo
@@ -15,6 +15,7 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/sync_stubs.py --check
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
@@ -22,6 +23,9 @@ bench: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+stubs: .venv/ready
+	$(BIN)/python tools/sync_stubs.py
 
 clean:
 	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -40,9 +40,10 @@ def driven(method: Callable[..., Coroutine[Any, Any, T]], core: Callable[[Any], 
 
     @functools.wraps(method)
     def run(self: Any, *args: Any, **kwargs: Any) -> T:
-        return drive(getattr(core(self), name)(*args, **kwargs))
+        coroutine: Coroutine[Any, Any, T] = getattr(core(self), name)(*args, **kwargs)
+        return drive(coroutine)
 
     # Wrapped functions are looked through: this one must not be taken for a coroutine function.
     run.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
-    del run.__wrapped__  # type: ignore[attr-defined]
+    del run.__wrapped__
     return run

@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, get_type_hints
 
+from agnodb.contracts.repositories import Repositories
 from agnodb.databases.driving import drive, driven
 from agnodb.databases.methods.all import AllMethods
 
 
-def _core(database: Any) -> Any:
-    return database._core
+def _driven_class(name: str, coroutines: type, core: Callable[[Any], Any], *bases: type) -> Any:
+    """A class with the public methods of `coroutines`, each of which runs to its end on `core(self)`."""
+    methods = {
+        name: driven(method, core)
+        for name, method in inspect.getmembers(coroutines, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    }
+    return type(name, bases, {"__doc__": coroutines.__doc__, "__module__": __name__, **methods})
 
 
-SyncMethods = type(
-    "SyncMethods",
-    (),
-    {
-        "__doc__": "agno's database interface for the tables that agnodb keeps.",
-        **{
-            name: driven(method, _core)
-            for name, method in inspect.getmembers(AllMethods, inspect.iscoroutinefunction)
-            if not name.startswith("_")
-        },
-    },
-)
+SyncMethods = _driven_class("SyncMethods", AllMethods, lambda database: database._core)
 
 
 class SyncRepository:
@@ -38,25 +34,26 @@ class SyncRepository:
     def __init__(self, repository: Any) -> None:
         self._repository = repository
 
-    def __getattr__(self, name: str) -> Any:
-        member = getattr(self._repository, name)
-        if name.startswith("_") or not inspect.iscoroutinefunction(member):
-            raise AttributeError(f"{type(self._repository).__name__} has no method {name!r}")
 
-        def run(*args: Any, **kwargs: Any) -> Any:
-            return drive(member(*args, **kwargs))
+def _of_contract(contract: type) -> Any:
+    name = f"Sync{contract.__name__}"
+    return _driven_class(name, contract, lambda repository: repository._repository, SyncRepository)
 
-        run.__doc__, run.__name__ = member.__doc__, name
-        self.__dict__[name] = run
-        return run
+
+_REPOSITORIES = {
+    concept: _of_contract(get_type_hints(member.fget)["return"])
+    for concept, member in vars(Repositories).items()
+    if isinstance(member, property)
+}
+globals().update({repository.__name__: repository for repository in _REPOSITORIES.values()})
 
 
 class SyncRepositories:
     """All repositories: what `db` and `db.transaction()` give."""
 
     def __init__(self, repositories: Any) -> None:
-        for concept, repository in vars(repositories).items():
-            setattr(self, concept, SyncRepository(repository))
+        for concept, repository in _REPOSITORIES.items():
+            setattr(self, concept, repository(getattr(repositories, concept)))
 
 
 @contextlib.contextmanager

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.config import Layout, upgrade_command
 from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError
 from agnodb.migrations.head import HEAD, REVISIONS
 from agnodb.migrations.locks import migrating
-from agnodb.migrations.version_table import NAME, select_revision
-from agnodb.sql.failures import SQLITE_ERROR, translate
+from agnodb.migrations.revision import current
+from agnodb.sql.failures import translate
 
 log = logging.getLogger(__name__)
 
-_NO_SCHEMA_OR_TABLE = ("3F000", "42P01")
 _NO_RIGHT = "42501"
 _SQLITE_READONLY = 8
 
@@ -62,36 +59,6 @@ async def ensure_schema(engine: AsyncEngine, layout: Layout, *, create: bool = T
 def _lacks_a_right(error: AgnoDbError) -> bool:
     read_only = error.facts.get("sqlite_code", 0) & 0xFF == _SQLITE_READONLY
     return read_only or error.facts.get("sqlstate") == _NO_RIGHT
-
-
-async def current(engine: AsyncEngine, layout: Layout) -> str | None:
-    """The revision of `layout` in one statement; None when agnodb has not made or adopted its tables."""
-    try:
-        async with engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            return await _read(connection, layout)
-    except Exception as error:
-        raise translate(error, upgrade_command(layout)) from error
-
-
-async def _read(connection: AsyncConnection, layout: Layout) -> str | None:
-    statement = select_revision(layout)
-    revision: str | None
-    try:
-        revision = await connection.scalar(statement)
-        return revision
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in _NO_SCHEMA_OR_TABLE:
-            return None
-        if getattr(error.orig, "sqlite_errorcode", None) != SQLITE_ERROR:
-            raise
-    # SQLite has one code for a missing table and for much else. Only the catalog tells, and by now the table may
-    # be there: another process has just made it.
-    catalog = text("SELECT count(*) FROM sqlite_master WHERE name = :name")
-    if not await connection.scalar(catalog, {"name": NAME}):
-        return None
-    revision = await connection.scalar(statement)
-    return revision
 
 
 async def _once_nobody_migrates(engine: AsyncEngine, layout: Layout) -> str | None:

@@ -22,10 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 import agnodb
 from agnodb.config import Layout, upgrade_command
 from agnodb.errors import AgnoDbError, ConfigurationError
-from agnodb.migrations.boot import current
 from agnodb.migrations.comparison import differences
 from agnodb.migrations.head import REVISIONS
 from agnodb.migrations.locks import WAIT_SECONDS, lock_timed_out, migrating, sleep
+from agnodb.migrations.revision import current
 from agnodb.migrations.steps import OPTIONS, Progress, has_any_table, walk
 from agnodb.sql.failures import translate
 from agnodb.urls import async_url, backend_of

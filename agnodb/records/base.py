@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+from agnodb.errors import InvalidValueError
 
 
 def internal(column: str, default: Any = None) -> Any:
@@ -14,6 +17,26 @@ def internal(column: str, default: Any = None) -> Any:
 @dataclass(slots=True, kw_only=True)
 class Record:
     """One row. Values are what the codec decodes: JSON columns are Python values, never text."""
+
+    @classmethod
+    def of(cls, value: Any, **given: Any) -> Self:
+        """`value`, a record or a mapping of its fields, as a record; `given` fields replace its own.
+
+        A record that is passed in is not changed. Raises InvalidValueError for unknown fields and missing ones.
+        """
+        if isinstance(value, cls):
+            return replace(value, **given)
+        if not isinstance(value, Mapping):
+            raise InvalidValueError(f"A {cls.__name__} or a mapping is needed here.", detail=repr(type(value)))
+        try:
+            return cls(**{**value, **given})
+        except TypeError as error:
+            message = "Some of these fields are unknown, or some are missing."
+            raise InvalidValueError(message, detail=str(error)) from error
+
+    def fill(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """`data` with this record's values where it says nothing."""
+        return {**data, **{name: value for name, value in self.to_dict().items() if value is not None}}
 
     def to_dict(self) -> dict[str, Any]:
         """The row as agno's dictionaries have it: column name -> value, without our additive columns.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, insert, update
+from sqlalchemy import ColumnElement, Executable, update
 
 from agnodb import clock
 from agnodb.errors import InvalidValueError, OwnershipError
@@ -13,27 +14,20 @@ from agnodb.filters import Page, present
 from agnodb.records.eval_runs import EvalRunRecord
 from agnodb.records.sessions import SessionType
 from agnodb.sql.ownership import may_write
-from agnodb.sql.repository import SqlRepository
 from agnodb.sql.rows import text_in
+from agnodb.sql.single_rows import SingleRows
 
 
-class SqlEvalRunRepository(SqlRepository[EvalRunRecord]):
+class SqlEvalRunRepository(SingleRows[EvalRunRecord]):
     """See `agnodb.contracts.eval_runs.EvalRunRepository`."""
 
     concept = "eval_runs"
     record = EvalRunRecord
 
     async def create(self, eval_run: EvalRunRecord) -> None:
-        now = clock.now()
-        values = {"created_at": now, "updated_at": now}
-        given = {name: value for name, value in self.rows.values(eval_run).items() if value is not None}
-        await self.run("create", self._create, self._complete({**values, **given}))
-
-    def _complete(self, values: dict[str, Any]) -> dict[str, Any]:
-        return self.rows.parameters({c.name: values.get(c.name) for c in self.rows.columns})
-
-    def _create(self) -> Executable:
-        return insert(self.table).values(self.rows.binds(c.name for c in self.rows.columns))
+        created_at = clock.now() if eval_run.created_at is None else eval_run.created_at
+        updated_at = created_at if eval_run.updated_at is None else eval_run.updated_at
+        await self.insert(replace(eval_run, created_at=created_at, updated_at=updated_at))
 
     async def get(self, run_id: str, *, user_id: str | None = None) -> EvalRunRecord | None:
         return await self.find(run_id=run_id, **present(user_id=user_id))
@@ -65,13 +59,8 @@ class SqlEvalRunRepository(SqlRepository[EvalRunRecord]):
         return await self.paged(page, filters, conditions=conditions, parameters=parameters)
 
     async def rename(self, run_id: str, name: str, *, user_id: str | None = None) -> EvalRunRecord | None:
-        filters = present(run_id=run_id, user_id=user_id)
-        given = self.rows.parameters({**filters, "name": name, "updated_at": clock.now()})
-        return await self.first("rename", self._rename, given, *sorted(filters))
-
-    def _rename(self, *names: str) -> Executable:
-        renamed = update(self.table).where(*self.equal(names)).values(self.rows.binds(("name", "updated_at")))
-        return renamed.returning(*self.rows.selected())
+        changes = {"name": name, "updated_at": clock.now()}
+        return await self.change(changes, **present(run_id=run_id, user_id=user_id))
 
     async def claim(self, run_id: str, user_id: str) -> bool:
         mine = self.rows.parameters({"run_id": run_id, "user_id": user_id})

@@ -54,11 +54,14 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
     async def upsert(self, memory: MemoryRecord, *, updated_at: int | None = None) -> MemoryRecord:
         now = clock.now()
         created_at = now if memory.created_at is None else memory.created_at
-        first = updated_at or memory.updated_at or created_at
-        values = {**self.rows.values(memory), "created_at": created_at, "updated_at": first}
-        stored = await self.first(
-            "upsert", self._upsert, {**self.rows.parameters(values), "now": integer_in(updated_at or now)}
-        )
+        now = now if updated_at is None else integer_in(updated_at)
+        own = memory.updated_at if updated_at is None else updated_at
+        values = {
+            **self.rows.values(memory),
+            "created_at": created_at,
+            "updated_at": created_at if own is None else own,
+        }
+        stored = await self.first("upsert", self._upsert, {**self.rows.parameters(values), "now": now})
         if stored is None:
             raise OwnershipError(memory_id=memory.memory_id, user_id=memory.user_id)
         return stored

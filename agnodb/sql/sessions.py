@@ -119,8 +119,9 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
         names = ("session_id", "session_type", "user_id", *_COMMON, *component)
         values = {name: getattr(session, name) for name in names}
         created_at = now if session.created_at is None else session.created_at
-        given = self.rows.parameters({**values, "created_at": created_at, "updated_at": updated_at or created_at})
-        return {**given, "now": integer_in(updated_at or now)}
+        first = created_at if updated_at is None else updated_at
+        given = self.rows.parameters({**values, "created_at": created_at, "updated_at": first})
+        return {**given, "now": now if updated_at is None else integer_in(updated_at)}
 
     async def rename(
         self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None

@@ -199,7 +199,7 @@ def sample_rows(database: Database) -> None:
         database.execute(statement, document=document)
 
 
-def start_python(code: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
     """A Python process that runs `code`, with pipes for its standard streams."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
@@ -208,5 +208,6 @@ def start_python(code: str, *arguments: str, **environment: str) -> subprocess.P
         stderr=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        start_new_session=True,
     )

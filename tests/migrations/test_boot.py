@@ -59,7 +59,7 @@ async def test_behind_names_the_command(database: Database, engine: AsyncEngine)
     for _ in range(2):
         with pytest.raises(SchemaOutdatedError) as raised:
             await ensure_schema(engine, layout)
-        expected = "agnodb upgrade --table session_table=chats --table runs_table=chats_runs"
+        expected = "agnodb upgrade --table session_table=chats"
         assert str(raised.value).endswith(expected)
         assert raised.value.facts["command"] == expected == upgrade_command(layout)
     await runner.upgrade(engine, layout)

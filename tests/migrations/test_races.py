@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import select
 import signal
 import subprocess
 import threading
@@ -82,8 +85,14 @@ def servers() -> Iterator[subprocess.Popen[str]]:
     """A process that starts sixteen servers on each database that is sent to it."""
     process = start_python(SERVERS, str(PROCESSES))
     yield process
-    process.kill()
-    process.communicate()
+    stop(process)
+
+
+def stop(process: subprocess.Popen[str]) -> str:
+    """Kill a process and all that it started; what it said on stderr."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate()[1]
 
 
 def send(servers: subprocess.Popen[str], database: Database) -> None:
@@ -92,8 +101,9 @@ def send(servers: subprocess.Popen[str], database: Database) -> None:
     url = database.engine().url.render_as_string(hide_password=False)
     servers.stdin.write(f"{url} {database.schema or '-'}\n")
     servers.stdin.flush()
-    if servers.stdout.readline() != "0\n":
-        pytest.fail(servers.communicate()[1][-3000:])
+    answered, _, _ = select.select([servers.stdout], [], [], 60)
+    if not answered or servers.stdout.readline() != "0\n":
+        pytest.fail(f"{'failed' if answered else 'no answer'}: {stop(servers)[-3000:]}")
 
 
 async def test_sixteen_processes_on_one_empty_database(servers: subprocess.Popen[str], database: Database) -> None:

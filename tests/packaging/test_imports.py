@@ -92,12 +92,9 @@ def for_type_checkers() -> set[str]:
 
 
 def test_all_is_exactly_the_public_names() -> None:
-    from agnodb.databases.postgres import AsyncPostgresDb
-    from agnodb.databases.sqlite import AsyncSqliteDb
-
     public = {name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")}
     public -= {"Any", "ClassVar"}
-    public |= {AsyncPostgresDb.__name__, AsyncSqliteDb.__name__, "__version__"}
+    public |= {"AsyncPostgresDb", "AsyncSqliteDb", "PostgresDb", "SqliteDb", "__version__"}
     assert list(agnodb.__all__) == sorted(public)
     assert for_type_checkers() == public - {"__version__"}
     assert dir(agnodb) == sorted(public)
@@ -107,7 +104,7 @@ def test_all_is_exactly_the_public_names() -> None:
 def test_a_public_name_can_be_imported(name: str) -> None:
     value = getattr(agnodb, name)
     if isinstance(value, type):
-        assert value.__name__ == name
+        assert value.__qualname__ == name
         assert getattr(importlib.import_module(value.__module__), name) is value
     assert vars(agnodb)[name] is value  # the second time, no import is looked up
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from agnodb import clock
 from agnodb.databases.methods.base import Methods, plain
-from agnodb.databases.methods.dictionaries import completed, record_from
 from agnodb.filters import Page
 from agnodb.records.approvals import ApprovalRecord
 
@@ -19,10 +18,10 @@ class ApprovalMethods(Methods):
 
         Raises DuplicateKeyError when the id is taken, InvalidValueError for unknown or missing fields.
         """
-        approval = record_from(ApprovalRecord, approval_data)
+        approval = ApprovalRecord.of(approval_data)
         if "updated_at" not in approval_data:
             approval.updated_at = clock.now()
-        return completed(approval_data, await self.repositories.approvals.create(approval))
+        return (await self.repositories.approvals.create(approval)).fill(approval_data)
 
     async def get_approval(self, approval_id: str) -> dict[str, Any] | None:
         """The approval, or None."""

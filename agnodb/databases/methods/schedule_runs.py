@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from agnodb.databases.methods.base import Methods
-from agnodb.databases.methods.dictionaries import completed, record_from
 from agnodb.filters import Page
 from agnodb.records.schedule_runs import ScheduleRunRecord
 
@@ -23,8 +22,8 @@ class ScheduleRunMethods(Methods):
         Raises DuplicateKeyError when the id is taken, NotFoundError when there is no such schedule,
         InvalidValueError for unknown or missing fields.
         """
-        run = record_from(ScheduleRunRecord, run_data)
-        return completed(run_data, await self.repositories.schedule_runs.create(run))
+        run = ScheduleRunRecord.of(run_data)
+        return (await self.repositories.schedule_runs.create(run)).fill(run_data)
 
     async def update_schedule_run(self, schedule_run_id: str, **kwargs: Any) -> dict[str, Any] | None:
         """Set fields; the changed run, or None when there is none.

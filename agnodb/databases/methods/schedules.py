@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from agnodb.databases.methods.base import Methods
-from agnodb.databases.methods.dictionaries import completed, record_from
 from agnodb.filters import Page
 from agnodb.records.schedules import ScheduleRecord
 
@@ -42,8 +41,8 @@ class ScheduleMethods(Methods):
         Raises DuplicateKeyError when the id is taken, or the name by another schedule of the same owner;
         InvalidValueError for unknown or missing fields.
         """
-        schedule = record_from(ScheduleRecord, schedule_data)
-        return completed(schedule_data, await self.repositories.schedules.create(schedule))
+        schedule = ScheduleRecord.of(schedule_data)
+        return (await self.repositories.schedules.create(schedule)).fill(schedule_data)
 
     async def update_schedule(
         self, schedule_id: str, user_id: str | None = None, **kwargs: Any

@@ -78,7 +78,7 @@ class SpanConformance:
         good = [Span.from_dict(a_span(name).to_dict()) for name in "abcdefg"]
         good[1].duration_ms = "long"  # type: ignore[assignment]
         good[2].start_time = None  # type: ignore[assignment]
-        good[3].name = "x" * 100_000
+        good[3].parent_span_id = "x" * 100_000
         good[4].span_id = None  # type: ignore[assignment]
         with pytest.raises(InvalidValueError):
             await db.create_spans([*good, "no span"])
