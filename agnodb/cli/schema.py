@@ -57,9 +57,9 @@ def current(url: Url = None, schema: Schema = None, table: Table = None) -> None
     """Show the revision that the tables are at."""
 
     async def work(engine: AsyncEngine, layout: Layout, _show: Show) -> str | None:
-        from agnodb.migrations import boot
+        from agnodb.migrations.revision import current
 
-        return await boot.current(engine, layout)
+        return await current(engine, layout)
 
     typer.echo(_named(Target(url, schema, table).run(work)))
 
