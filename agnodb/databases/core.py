@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Engine, MetaData
+from sqlalchemy import URL, Engine, MetaData, Table
 
 from agnodb.agno.base import objects
 from agnodb.config import Layout, TableNames, layout_from, upgrade_command
@@ -132,6 +132,16 @@ class DatabaseCore(AllMethods):
         never changes an existing schema by itself.
         """
         await self._executor.ready()
+
+    async def _get_table(self, table_type: str, create_table_if_not_found: bool | None = False) -> Table | None:
+        """The table that agno calls `table_type`, for queries of one's own; None for one that is not kept here.
+
+        agno's adapters have this method, and programs use it, underscore or not.
+        """
+        await self.create_tables()
+        concept = {"evals": "eval_runs", "versions": "schema_versions"}.get(table_type, table_type)
+        table: Table | None = getattr(self._statements.tables, concept, None)
+        return table
 
     async def table_exists(self, table_name: str) -> bool:
         """Whether there is a table of that name in this database's schema."""

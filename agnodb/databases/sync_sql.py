@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine, MetaData, Table
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from agnodb.agno.base import BaseDb
@@ -62,6 +62,9 @@ class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
 
     def _create_all_tables(self) -> None:
         self.create_tables()
+
+    def _get_table(self, table_type: str, create_table_if_not_found: bool | None = False) -> Table | None:
+        return drive(self._core._get_table(table_type, create_table_if_not_found))
 
     def table_exists(self, table_name: str) -> bool:
         """Whether there is a table of that name in this database's schema."""
