@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -21,6 +21,22 @@ async def current(engine: AsyncEngine, layout: Layout) -> str | None:
             return await _read(connection, layout)
     except Exception as error:
         raise translate(error, upgrade_command(layout)) from error
+
+
+async def lacks_tables(engine: AsyncEngine, layout: Layout) -> bool:
+    """Whether one of the layout's tables is not there."""
+    try:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            return await connection.run_sync(is_incomplete, layout)
+    except Exception as error:
+        raise translate(error, upgrade_command(layout)) from error
+
+
+def is_incomplete(connection: Connection, layout: Layout) -> bool:
+    """As `lacks_tables`, on a connection."""
+    there = inspect(connection).get_table_names(schema=layout.schema)
+    return not set(layout.names.as_dict().values()) <= set(there)
 
 
 async def _read(connection: AsyncConnection, layout: Layout) -> str | None:

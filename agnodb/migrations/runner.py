@@ -25,7 +25,7 @@ from agnodb.errors import AgnoDbError, ConfigurationError
 from agnodb.migrations.comparison import differences
 from agnodb.migrations.head import REVISIONS
 from agnodb.migrations.locks import WAIT_SECONDS, lock_timed_out, migrating, sleep
-from agnodb.migrations.revision import current
+from agnodb.migrations.revision import current, is_incomplete
 from agnodb.migrations.steps import OPTIONS, Progress, has_any_table, walk
 from agnodb.sql.failures import translate
 from agnodb.urls import async_url, backend_of
@@ -46,12 +46,16 @@ async def upgrade(
     """Bring the tables of `layout` up to `target` (a revision, ``head`` or ``+1``).
 
     An empty database is filled in one transaction. Otherwise each revision is one, and an upgrade that was
-    interrupted goes on where it stopped; SQLite does all in one. `wait` is how many seconds to wait for
-    another migrator, or for a table that others use. Raises SchemaOutdatedError for tables that an older agno
-    made, ConfigurationError for an unknown revision or missing rights, UnavailableError when the wait is
-    over.
+    interrupted goes on where it stopped; SQLite does all in one. At head, tables that were dropped are made
+    again. `wait` is how many seconds to wait for another migrator, or for a table that others use. Raises
+    SchemaOutdatedError for tables that an older agno made, ConfigurationError for an unknown revision or
+    missing rights, UnavailableError when the wait is over.
     """
-    await _run(engine, layout, lambda chain, at: chain._upgrade_revs(target, at), progress, wait)  # type: ignore[arg-type]
+
+    def plan(chain: ScriptDirectory, at: tuple[str, ...]) -> Sequence[Any]:
+        return chain._upgrade_revs(target, at)  # type: ignore[arg-type]
+
+    await _run(engine, layout, plan, progress, wait, restore=target == "head")
 
 
 async def downgrade(
@@ -134,16 +138,20 @@ async def _run(
     progress: Progress | None,
     wait: float,
     purge: bool = False,
+    restore: bool = False,
 ) -> None:
     def fn(heads: tuple[str, ...], _context: MigrationContext) -> Sequence[Any]:
         return plan(chain(), heads)
 
-    def work(connection: Connection) -> None:
-        context = MigrationContext.configure(connection, opts={**OPTIONS, "fn": fn, "purge": purge})
-        walk(context, layout, progress)
-
     try:
         async with migrating(engine, layout, wait=wait) as connection:
+            # Each revision makes what is missing: from the beginning, they restore what somebody has dropped.
+            again = purge or (restore and await _incomplete(connection, layout))
+            options = {**OPTIONS, "fn": fn, "purge": again}
+
+            def work(connection: Connection) -> None:
+                walk(MigrationContext.configure(connection, opts=options), layout, progress)
+
             await patiently(connection, layout, work, wait)
     except CommandError as error:
         raise ConfigurationError(f"{error}.") from error
@@ -151,6 +159,14 @@ async def _run(
         raise
     except Exception as error:
         raise translate(error, upgrade_command(layout)) from error
+
+
+async def _incomplete(connection: AsyncConnection, layout: Layout) -> bool:
+    in_one = connection.in_transaction()  # SQLite: all of it is in one already
+    incomplete = await connection.run_sync(is_incomplete, layout)
+    if not in_one:
+        await connection.rollback()
+    return incomplete
 
 
 async def patiently(
