@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agnodb import __version__
-from agnodb.cli import demo, schema
+from agnodb.cli import demo, doctor, inspect, schema
 
 app = typer.Typer(
     name="agnodb",
@@ -17,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 schema.register(app)
+doctor.register(app)
+inspect.register(app)
 demo.register(app)
 
 

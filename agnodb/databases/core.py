@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,21 @@ from agnodb.agno.base import objects
 from agnodb.config import Layout, TableNames, layout_from, upgrade_command
 from agnodb.contracts.repositories import Repositories
 from agnodb.databases.methods.all import AllMethods
+from agnodb.drivers import NOTHING_GIVEN, Connecting
+from agnodb.errors import ConfigurationError, SchemaOutdatedError
 from agnodb.executors.engine import EngineExecutor
+from agnodb.executors.health import health
+from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS
 from agnodb.executors.states import Engines
 from agnodb.migrations.boot import ensure_schema
+from agnodb.migrations.head import HEAD
+from agnodb.migrations.revision import current
 from agnodb.models.base import tables_for
+from agnodb.records.health import HealthRecord
 from agnodb.sql.dialects import Dialect
 from agnodb.sql.repositories import SqlRepositories
 from agnodb.sql.repository import Statements
+from agnodb.urls import place_of, safe_text
 
 _NAMESPACE = uuid.UUID("6f2d8f0e-55a1-5d0c-9a53-6a2f5f1c4a11")
 
@@ -38,11 +46,18 @@ class Settings:
     create_schema: bool
     tables: Mapping[str, str | None]
     """agno's arguments for table names, those of tables that agnodb does not keep included."""
+    connecting: Connecting = NOTHING_GIVEN
+    migrations_url: URL | None = None
+    """The way past the pooler, or of a user who may change tables, if that is another than `url`."""
+    direct: Callable[[], contextlib.AbstractAsyncContextManager[Any]] | None = None
+    """An engine on `migrations_url`, if there is one, for as long as its block runs."""
 
     @classmethod
     def of(
         cls, *, kind: str, url: URL, dialect: Dialect, schema: str | None, id: str | None, create_schema: bool,
-        tables: Mapping[str, str | None], others: Mapping[str, str | None],
+        tables: Mapping[str, str | None], others: Mapping[str, str | None], connecting: Connecting,
+        migrations_url: URL | None = None,
+        direct: Callable[[], contextlib.AbstractAsyncContextManager[Any]] | None = None,
     ) -> Settings:  # fmt: skip
         """The settings of constructor arguments. Raises ConfigurationError for table names that cannot be."""
         layout = layout_from(tables, schema_default=schema)
@@ -54,6 +69,9 @@ class Settings:
             id=id or _stable_id(url, layout),
             create_schema=create_schema,
             tables={**tables, **others},
+            connecting=connecting,
+            migrations_url=migrations_url,
+            direct=direct,
         )
 
     def table_name_attributes(self) -> dict[str, str]:
@@ -79,7 +97,10 @@ class Settings:
         """What is needed to construct the database again, without its password."""
         names = self.layout.names.as_dict()
         tables = {argument: names[concept] for argument, concept in TableNames.arguments().items()}
-        return {"id": self.id, "type": self.kind, "db_url": self.safe_url, **tables}
+        further = self.connecting.given()
+        if self.migrations_url is not None:
+            further["migrations_url"] = safe_text(self.migrations_url)
+        return {"id": self.id, "type": self.kind, "db_url": self.safe_url, **tables, **further}
 
     def describe(self, kind: type) -> str:
         """The `repr` of a database of class `kind`."""
@@ -88,21 +109,23 @@ class Settings:
     @property
     def safe_url(self) -> str:
         """The URL with its password hidden."""
-        return self.url.render_as_string(hide_password=True)
+        return safe_text(self.url)
 
 
 class DatabaseCore(AllMethods):
     """The flat methods and the repositories over one executor."""
 
     def __init__(self, settings: Settings, engines: Engines) -> None:
-        layout = settings.layout
+        layout, connecting = settings.layout, settings.connecting
         self.settings = settings
         self.objects = objects()
         self._executor = EngineExecutor(
             engines,
-            ensure_schema=lambda door: ensure_schema(door, layout, create=settings.create_schema),
+            ensure_schema=self._ensure_schema,
             check_schema=lambda door: ensure_schema(door, layout, create=False),
             upgrade=upgrade_command(layout),
+            retry_timeout=RETRY_SECONDS if connecting.retry_timeout is None else connecting.retry_timeout,
+            busy_timeout=connecting.lock_timeout or BUSY_SECONDS,
         )
         self._statements = Statements(settings.dialect, tables_for(layout))
         repositories = SqlRepositories(self._executor, self._statements)
@@ -114,6 +137,29 @@ class DatabaseCore(AllMethods):
         self.schedule_runs = repositories.schedule_runs
         self.traces, self.spans = repositories.traces, repositories.spans
         self.learnings, self.metrics = repositories.learnings, repositories.metrics
+
+    async def _ensure_schema(self, door: Any) -> None:
+        """See `agnodb.migrations.boot.ensure_schema`; `door` is the engine that the calls use.
+
+        Where migrations have a way of their own, that engine only looks, which at head is all there is to do. A
+        pooler in transaction mode can hold no lock for an upgrade: without another way, ConfigurationError says so.
+        """
+        settings, layout = self.settings, self.settings.layout
+        if settings.direct is None and not settings.connecting.pooled(settings.url):
+            return await ensure_schema(door, layout, create=settings.create_schema)
+        revision = await current(door, layout)
+        if revision == HEAD:
+            return None
+        if settings.direct is not None:
+            async with settings.direct() as engine:
+                return await ensure_schema(engine, layout, create=settings.create_schema)
+        command = upgrade_command(layout)
+        if revision is None and settings.create_schema:
+            raise ConfigurationError(
+                "The database has no tables of agnodb yet, and they cannot be made through a pooler in transaction"
+                f" mode. Pass migrations_url=, a URL past the pooler, or run with such a URL: {command}"
+            )
+        raise SchemaOutdatedError(command=command, detail=f"at {revision or 'nothing'}, head is {HEAD}")
 
     @property
     def metadata(self) -> MetaData:
@@ -142,6 +188,13 @@ class DatabaseCore(AllMethods):
         concept = {"evals": "eval_runs", "versions": "schema_versions"}.get(table_type, table_type)
         table: Table | None = getattr(self._statements.tables, concept, None)
         return table
+
+    async def health(self) -> HealthRecord:
+        """Whether the database answers and how fast, its schema's revision, and the figures of the pool.
+
+        Raises nothing when the database is down: `ok` is False then, with the error's class and its safe text.
+        """
+        return await health(self._executor, lambda door: current(door, self.settings.layout))
 
     async def table_exists(self, table_name: str) -> bool:
         """Whether there is a table of that name in this database's schema."""
@@ -175,5 +228,4 @@ class DatabaseCore(AllMethods):
 
 def _stable_id(url: URL, layout: Layout) -> str:
     """The same for every replica, whatever user, password, driver and options it connects with."""
-    place = f"{url.get_backend_name()}://{url.host or ''}:{url.port or ''}/{url.database or ''}"
-    return str(uuid.uuid5(_NAMESPACE, f"{place}#{layout.schema or ''}#{layout.key}"))
+    return str(uuid.uuid5(_NAMESPACE, f"{place_of(url)}#{layout.schema or ''}#{layout.key}"))

@@ -11,7 +11,7 @@ from typing import Any, Self
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agnodb.databases.arguments import other_tables, table_arguments
+from agnodb.databases.arguments import connecting_arguments, connecting_of, other_tables, table_arguments
 from agnodb.databases.core import Settings
 from agnodb.databases.sql import SqlDatabase
 from agnodb.databases.sync_sql import SyncSqlDatabase
@@ -27,7 +27,8 @@ class AsyncSqliteDb(SqlDatabase):
     The place is, in this order: `db_engine` (an asynchronous SQLAlchemy engine of your own, which stays yours to
     dispose of), `db_url` (``sqlite:///file.db``), `db_file` (a path; missing folders are made), or ``agno.db`` in
     the current folder. A database in memory (``sqlite://``) is one for all threads and loops of this instance.
-    Each table has an argument for its name, as in agno.
+    Each table has an argument for its name, as in agno. There are at most `pool_size` connections for each event loop
+    (15); a call waits `pool_timeout` seconds for one of them (30), and `lock_timeout` for another writer (30).
 
     Raises ConfigurationError for a URL that is none of SQLite. Nothing is opened before the first call.
     """
@@ -59,12 +60,16 @@ class AsyncSqliteDb(SqlDatabase):
         service_accounts_table: str | None = None,
         id: str | None = None,
         create_schema: bool = True,
+        pool_size: int | None = None,
+        pool_timeout: float | None = None,
+        lock_timeout: float | None = None,
+        retry_timeout: float | None = None,
     ) -> None:
         place = SqlitePlace.of(db_file, None if db_engine is None else db_engine.url, db_url)
         settings = place.settings("async_sqlite", locals())
         if db_engine is not None:
             prepare_sqlite(db_engine.sync_engine)
-        super().__init__(settings, lambda: sqlite_engine(settings.url), db_engine)
+        super().__init__(settings, lambda: sqlite_engine(settings.url, settings.connecting), db_engine)
         self.db_url, self.db_file, self._memory = db_url, place.file, place.memory
 
     async def close(self) -> None:
@@ -118,12 +123,16 @@ class SqliteDb(SyncSqlDatabase):
         mcp_oauth_keys_table: str | None = None,
         id: str | None = None,
         create_schema: bool = True,
+        pool_size: int | None = None,
+        pool_timeout: float | None = None,
+        lock_timeout: float | None = None,
+        retry_timeout: float | None = None,
     ) -> None:
         place = SqlitePlace.of(db_file, None if db_engine is None else db_engine.url, db_url)
         settings = place.settings("sqlite", locals())
         if db_engine is not None:
             prepare_sqlite(db_engine)
-        super().__init__(settings, lambda: blocking_sqlite_engine(settings.url), db_engine)
+        super().__init__(settings, lambda: blocking_sqlite_engine(settings.url, settings.connecting), db_engine)
         self.db_url, self.db_file, self._memory = db_url, place.file, place.memory
 
     def close(self) -> None:
@@ -146,7 +155,7 @@ AsyncSqliteDb.__name__, SqliteDb.__name__ = "AgnodbAsyncSqliteDb", "AgnodbSqlite
 
 def _rebuilt_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
     place = {name: data.get(name) for name in ("id", "db_url", "db_file")}
-    return {**place, **table_arguments(data)}
+    return {**place, **table_arguments(data), **connecting_arguments(data)}
 
 
 @dataclass(frozen=True)
@@ -185,6 +194,7 @@ class SqlitePlace:
             create_schema=arguments["create_schema"],
             tables=table_arguments(arguments),
             others=other_tables(arguments),
+            connecting=connecting_of(arguments),
         )
 
 

@@ -15,6 +15,7 @@ from agnodb.databases.core import DatabaseCore, Settings
 from agnodb.databases.driving import drive
 from agnodb.databases.sync_methods import SyncMethods, SyncRepositories, sync_transaction
 from agnodb.executors.blocking import BlockingEngines
+from agnodb.records.health import HealthRecord
 
 
 class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
@@ -65,6 +66,13 @@ class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
 
     def _get_table(self, table_type: str, create_table_if_not_found: bool | None = False) -> Table | None:
         return drive(self._core._get_table(table_type, create_table_if_not_found))
+
+    def health(self) -> HealthRecord:
+        """Whether the database answers and how fast, its schema's revision, and the figures of the pool.
+
+        Raises nothing when the database is down: `ok` is False then, with the error's class and its safe text.
+        """
+        return drive(self._core.health())
 
     def table_exists(self, table_name: str) -> bool:
         """Whether there is a table of that name in this database's schema."""

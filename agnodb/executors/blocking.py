@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable
 
+from agnodb.executors.states import give_up_dead_connections
+
 T = TypeVar("T")
 
 
@@ -22,15 +24,21 @@ class BlockingState:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        give_up_dead_connections(engine)
         self.door = BlockingEngine(engine)
-        self.boot = _BlockingLock()
+        self.boot = self.lock()
+
+    def lock(self) -> _BlockingLock:
+        return _BlockingLock()
 
     async def wait(self, work: Callable[..., T], *args: Any) -> T:
         return work(*args)
 
     async def finish(self, work: Callable[..., T], *args: Any) -> T:
         return work(*args)
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251  (there is no loop)
 
 
 class BlockingEngines:
@@ -43,6 +51,7 @@ class BlockingEngines:
         self._make, self._owned = make, owned
         self._state: BlockingState | None = None
         self._lock, self._process = threading.Lock(), os.getpid()
+        self._inherited: list[Any] = []
 
     def current(self) -> BlockingState:
         state = self._state
@@ -56,7 +65,8 @@ class BlockingEngines:
         return state
 
     def _renewed(self, inherited: BlockingState | None) -> BlockingState:
-        if inherited is not None:  # its connections are the parent's: forget them, and close none
+        if inherited is not None:  # its connections are the parent's: kept, because what nobody refers to is closed
+            self._inherited.append(inherited.engine.pool)
             inherited.engine.dispose(close=False)
             return BlockingState(inherited.engine)
         return BlockingState(self._make())

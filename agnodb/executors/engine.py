@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, inspect
 
-from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError
-from agnodb.executors.states import Engines, EngineState
+from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError, UnavailableError
+from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS, Attempts
+from agnodb.executors.states import Engines, EngineState, in_autocommit
 from agnodb.sql.executor import Executor, Row, Shape
 from agnodb.sql.failures import SQLITE_ERROR, translate
 
+T = TypeVar("T")
 EnsureSchema = Callable[[Any], Awaitable[None]]
+
+_OVER = "This transaction is over."
 
 
 class EngineExecutor:
@@ -23,27 +27,39 @@ class EngineExecutor:
 
     The first call makes sure, once, that the schema is there (`ensure_schema`); until it is, every call raises what
     `ensure_schema` raises. `check_schema` is asked when a statement fails for a reason that a missing table can
-    have and that its error code does not tell. `upgrade` is the command that mends an outdated schema.
+    have and that its error code does not tell. `upgrade` is the command that mends an outdated schema. What may be
+    made again (see `agnodb.executors.retries`) is, until `retry_timeout` seconds after the beginning of the call, and
+    for `busy_timeout` seconds while SQLite has another writer.
     """
 
     def __init__(
-        self, engines: Engines, *, ensure_schema: EnsureSchema, check_schema: EnsureSchema, upgrade: str
+        self,
+        engines: Engines,
+        *,
+        ensure_schema: EnsureSchema,
+        check_schema: EnsureSchema,
+        upgrade: str,
+        retry_timeout: float = RETRY_SECONDS,
+        busy_timeout: float = BUSY_SECONDS,
     ) -> None:
         self._engines = engines
         self._ensure_schema, self._check_schema = ensure_schema, check_schema
-        self._upgrade = upgrade
+        self._upgrade, self._retry_timeout, self._busy_timeout = upgrade, retry_timeout, busy_timeout
         self._ready = self._closed = False
         self.statements = 0
-        """The number of statements run so far."""
+        """The number of statements run so far; one that is run again counts again."""
 
     def state(self) -> EngineState:
-        """The engine of this place. Raises ConfigurationError after `close`."""
+        """The engine of this place. Raises ConfigurationError after `close`, WrongLoopError in a wrong loop."""
         if self._closed:
             raise ConfigurationError("This database object is closed.")
         return self._engines.current()
 
     async def ready(self) -> EngineState:
         """The engine of this place, with the schema there. Raises SchemaOutdatedError and the like."""
+        return await self.persist(lambda _attempts: self._booted(), idempotent=True)
+
+    async def _booted(self) -> EngineState:
         state = self.state()
         if not self._ready:
             async with state.boot:
@@ -55,17 +71,39 @@ class EngineExecutor:
                     self._ready = True
         return state
 
-    async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        state = await self.ready()
-        try:
-            # One wait for connect, execute and close: with asyncio, three cost a fifth more of the client's time.
-            return await state.wait(self._run_alone, state.autocommit, shape, parameters)
-        except Exception as error:
-            raise await self._explained(error, state) from error
+    async def persist(
+        self, once: Callable[[Attempts], Awaitable[T]], *, idempotent: bool, seconds: float | None = None
+    ) -> T:
+        """What `once(attempts)` returns, called again, for `seconds`, where that can help and harms nothing."""
+        attempts = Attempts(self._retry_timeout if seconds is None else seconds, self._busy_timeout)
+        while True:
+            attempts.sent = attempts.lost = False
+            try:
+                return await once(attempts)
+            except UnavailableError as failure:
+                pause = attempts.pause(failure, idempotent=idempotent)
+                if pause is None:
+                    raise
+            await self.state().sleep(pause)
 
-    def _run_alone(self, engine: Engine, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        with engine.connect() as connection:
-            return self.run(connection, shape, parameters)
+    # -- statements -------------------------------------------------------------------------------------------
+
+    async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        async def once(attempts: Attempts) -> Sequence[Row]:
+            state = await self._booted()
+            try:
+                # One wait for connect, execute and close: with asyncio, three cost a fifth more of the client's time.
+                return await state.wait(self._run_alone, state.engine, shape, parameters, attempts)
+            except Exception as error:
+                raise await self.explained(error, state) from error
+
+        return await self.persist(once, idempotent=shape.idempotent)
+
+    def _run_alone(
+        self, engine: Engine, shape: Shape, parameters: Mapping[str, Any], attempts: Attempts
+    ) -> Sequence[Row]:
+        with in_autocommit(engine) as connection:
+            return attempts.on(connection, self.run, shape, parameters)
 
     def run(self, connection: Connection, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """The rows of `shape` on `connection`. Waits by itself, and raises what the driver raises."""
@@ -73,30 +111,55 @@ class EngineExecutor:
         result = connection.execute(shape.statement, parameters)
         return result.fetchall() if result.returns_rows else ()
 
+    async def has_table(self, name: str, schema: str | None) -> bool:
+        """Whether there is a table `name` in `schema`."""
+        return await self.inspected(lambda connection: inspect(connection).has_table(name, schema=schema))
+
+    async def inspected(self, read: Callable[[Connection], T], *, seconds: float | None = None) -> T:
+        """What `read`, which changes nothing, finds on a connection; the schema need not be there. See `persist`."""
+
+        async def once(attempts: Attempts) -> T:
+            state = self.state()
+            try:
+                return await state.wait(_inspect, state.engine, read, attempts)
+            except Exception as error:
+                raise self.translate(error) from error
+
+        return await self.persist(once, idempotent=True, seconds=seconds)
+
+    # -- transactions -----------------------------------------------------------------------------------------
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Executor]:
         state = await self.ready()
+        transaction = _Transaction(self, state)
         try:
-            connection = await state.wait(_begin, state.engine)
-        except Exception as error:
-            raise self.translate(error) from error
-        try:
-            yield _InTransaction(self, state, connection)
+            yield transaction
         except BaseException:
             # The application's own errors pass through its transaction unchanged.
-            await state.finish(_roll_back, connection)
+            await state.finish(transaction.roll_back)
             raise
         try:
-            await state.finish(_commit, connection)
+            await state.finish(transaction.commit)
         except Exception as error:
             raise self.translate(error) from error
+
+    async def repeatable(self, work: Callable[[Executor], Awaitable[T]]) -> T:
+        async def once(attempts: Attempts) -> T:
+            async with self.transaction() as executor:
+                attempts.sent = attempts.lost = True  # whatever fails from here on, fails with the transaction
+                return await work(executor)
+
+        return await self.persist(once, idempotent=True)
+
+    # -- errors -----------------------------------------------------------------------------------------------
 
     def translate(self, error: Exception) -> AgnoDbError:
         """A driver's error as one of ours."""
         return translate(error, self._upgrade)
 
-    async def _explained(self, error: Exception, state: EngineState) -> AgnoDbError:
-        """SQLite has no code for a missing table: only a look at the schema tells."""
+    async def explained(self, error: Exception, state: EngineState) -> AgnoDbError:
+        """As `translate`. SQLite has no code for a missing table: only a look at the schema tells."""
         made = self.translate(error)
         if made.facts.get("sqlite_code") == SQLITE_ERROR:
             try:
@@ -105,60 +168,90 @@ class EngineExecutor:
                 return outdated
         return made
 
-    async def has_table(self, name: str, schema: str | None) -> bool:
-        """Whether there is a table `name` in `schema`."""
-        state = self.state()
-        try:
-            return await state.wait(_has_table, state.autocommit, name, schema)
-        except Exception as error:
-            raise self.translate(error) from error
-
     async def close(self) -> None:
         """Close every connection. A closed executor that is used again raises ConfigurationError."""
         self._closed = True
         await self._engines.close()
 
 
-class _InTransaction:
-    """Runs shapes on the connection of one transaction. See `agnodb.sql.executor.Executor`."""
+class _Transaction:
+    """Runs shapes on the connection of one transaction. See `agnodb.sql.executor.Executor`.
 
-    def __init__(self, outer: EngineExecutor, state: EngineState, connection: Connection) -> None:
-        self._outer, self._state, self._connection = outer, state, connection
+    It begins with its first statement: until that one has succeeded nothing has happened, and it can be run again on
+    another connection, whatever it is. So a transaction does not fail because a connection had died in the pool.
+    """
+
+    def __init__(self, outer: EngineExecutor, state: EngineState) -> None:
+        self._outer, self._state = outer, state
+        self._connection: Connection | None = None
+        self._begun = self._over = False
+        self._one_at_a_time = state.lock()
 
     async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        try:
-            return await self._state.wait(self._outer.run, self._connection, shape, parameters)
-        except Exception as error:
-            raise self._outer.translate(error) from error
+        async with self._one_at_a_time:
+            if self._begun:
+                return await self._wait(self._run, shape, parameters)
+            return await self._outer.persist(
+                lambda attempts: self._wait(self._begin, shape, parameters, attempts), idempotent=True
+            )
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Executor]:
         yield self
 
+    async def repeatable(self, work: Callable[[Executor], Awaitable[T]]) -> T:
+        return await work(self)
 
-def _begin(engine: Engine) -> Connection:
-    connection = engine.connect()
-    try:
+    async def _wait(self, work: Callable[..., Sequence[Row]], *args: Any) -> Sequence[Row]:
+        try:
+            return await self._state.wait(work, *args)
+        except Exception as error:
+            raise self._outer.translate(error) from error
+
+    def _begin(self, shape: Shape, parameters: Mapping[str, Any], attempts: Attempts) -> Sequence[Row]:
+        self._close()  # what an attempt before this one has left
+        connection = self._state.engine.connect()
+        if self._over:  # meanwhile: what ran beside this has failed
+            connection.close()
+            raise ConfigurationError(_OVER)
+        self._connection = connection
+        rows = attempts.on(connection, self._begin_on, shape, parameters)
+        self._begun = True
+        return rows
+
+    def _begin_on(self, connection: Connection, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
         connection.begin()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        return self._run(shape, parameters)
+
+    def _run(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        if self._over or self._connection is None:
+            raise ConfigurationError(_OVER)
+        return self._outer.run(self._connection, shape, parameters)
+
+    def commit(self) -> None:
+        """Store what was done."""
+        self._over = True
+        if not self._begun or self._connection is None:
+            return self._close()
+        with self._connection as connection:  # closing rolls back what could not be committed
+            return connection.commit()
+
+    def roll_back(self) -> None:
+        """Undo what was done. Raises nothing."""
+        self._over = True
+        self._close()
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            connection.close()
+        except Exception:  # the error that led here is the one to raise; this connection is of no more use
+            connection.invalidate()
+            connection.close()
 
 
-def _roll_back(connection: Connection) -> None:
-    try:
-        connection.close()
-    except Exception:  # the error that led here is the one to raise; this connection is of no more use
-        connection.invalidate()
-        connection.close()
-
-
-def _commit(connection: Connection) -> None:
-    with connection:  # closing rolls back what could not be committed
-        connection.commit()
-
-
-def _has_table(engine: Engine, name: str, schema: str | None) -> bool:
-    with engine.connect() as connection:
-        return inspect(connection).has_table(name, schema=schema)
+def _inspect(engine: Engine, read: Callable[[Connection], T], attempts: Attempts) -> T:
+    with in_autocommit(engine) as connection:
+        return attempts.on(connection, read)

@@ -1,63 +1,139 @@
-"""Engines for each database: what a connection is told when it opens, and nothing else."""
+"""Engines for each database: how many connections, what each is told when it opens, and nothing else."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-BUSY_TIMEOUT_MS = 30_000
-"""How long a SQLite statement waits for another writer, in milliseconds."""
+from agnodb.drivers import NOTHING_GIVEN, POOL_SIZE, POOL_TIMEOUT, Connecting, connect_arguments, keepalive_seconds
+from agnodb.executors.blocking import BlockingEngine
+
+MOMENT = 1.0
+"""How long SQLite itself waits for another writer, in seconds, at most: what waits in there cannot be cancelled. The
+executor tries again until `lock_timeout`."""
 
 
-def postgres_engine(url: URL) -> AsyncEngine:
-    """An engine on asyncpg: 15 connections at most, opened when they are needed and kept.
-
-    Connections beyond a pool's size are closed when they come back, and each new one prepares its statements again:
-    at 16 callers a pool of 5 with 10 more gave half the calls a second of one of 15.
-    """
-    return create_async_engine(url, pool_size=15, max_overflow=0)
-
-
-def sqlite_engine(url: URL) -> AsyncEngine:
-    """An engine on aiosqlite, see `prepare_sqlite`."""
-    engine = create_async_engine(url)
-    prepare_sqlite(engine.sync_engine)
+def postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
+    """An engine on the driver of `url`. Its connections are opened when they are needed, and kept."""
+    address, arguments = connect_arguments(url, how)
+    engine = create_async_engine(address, connect_args=arguments, **_pool(how))
+    if url.get_driver_name() == "asyncpg":
+        _keep_alive(engine.sync_engine, url, how)
+        if how.pooled(url):
+            event.listen(engine.sync_engine, "handle_error", _free_the_pooler)
     return engine
 
 
-def blocking_postgres_engine(url: URL) -> Engine:
+def blocking_postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
     """As `postgres_engine`, on psycopg 3."""
-    return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=15, max_overflow=0)
+    address, arguments = connect_arguments(url.set(drivername="postgresql+psycopg"), how)
+    return create_engine(address, connect_args=arguments, **_pool(how))
 
 
-def blocking_sqlite_engine(url: URL) -> Engine:
-    """As `sqlite_engine`, on the sqlite3 of the standard library."""
-    engine = create_engine(url.set(drivername="sqlite+pysqlite"))
-    prepare_sqlite(engine)
+@contextlib.asynccontextmanager
+async def direct_engine(url: URL, how: Connecting) -> AsyncIterator[AsyncEngine]:
+    """An engine for one migration, which has no limit of time: its connections close when they come back."""
+    address, arguments = connect_arguments(url, _patient(how))
+    engine = create_async_engine(address, connect_args=arguments, poolclass=NullPool)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def blocking_direct_engine(url: URL, how: Connecting) -> AsyncIterator[BlockingEngine]:
+    """As `direct_engine`, on psycopg 3."""
+    address, arguments = connect_arguments(url.set(drivername="postgresql+psycopg"), _patient(how))
+    engine = create_engine(address, connect_args=arguments, poolclass=NullPool)
+    try:
+        yield BlockingEngine(engine)
+    finally:
+        engine.dispose()
+
+
+def sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
+    """An engine on aiosqlite, see `prepare_sqlite`."""
+    engine = create_async_engine(url, **_pool(how))
+    prepare_sqlite(engine.sync_engine, min(how.lock_timeout or MOMENT, MOMENT))
     return engine
 
 
-def prepare_sqlite(engine: Engine) -> None:
-    """Foreign keys, WAL, a busy timeout, and transactions that take the write lock when they begin.
+def blocking_sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
+    """As `sqlite_engine`, on the sqlite3 of the standard library."""
+    engine = create_engine(url.set(drivername="sqlite+pysqlite"), **_pool(how))
+    prepare_sqlite(engine, min(how.lock_timeout or MOMENT, MOMENT))
+    return engine
+
+
+def _pool(how: Connecting) -> dict[str, Any]:
+    return {
+        "pool_size": how.pool_size or POOL_SIZE,
+        "max_overflow": 0,
+        "pool_timeout": how.pool_timeout or POOL_TIMEOUT,
+    }
+
+
+def _patient(how: Connecting) -> Connecting:
+    return replace(how, pooler="none", statement_timeout=None, lock_timeout=None)
+
+
+def _keep_alive(engine: Engine, url: URL, how: Connecting) -> None:
+    """Have the network probed, as libpq does by itself, or a firewall's silent cut is found minutes later."""
+    probes = keepalive_seconds(url, how)
+    options = [getattr(socket, name, None) for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")]
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        transport = getattr(connection.driver_connection, "_transport", None)  # asyncpg keeps its socket here
+        found = transport.get_extra_info("socket") if transport is not None else None
+        if found is None or probes is None or found.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in zip(options, probes, strict=True):
+            if option is not None:
+                found.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    event.listen(engine, "connect", on_connect)
+
+
+def _free_the_pooler(context: ExceptionContext) -> None:
+    """Close a connection on which asyncpg has prepared a statement and refused to run it, for a value of a wrong type.
+
+    The message that ends the exchange was not sent, so a pooler would keep a server connection for what comes next.
+    Only the server's own errors have a severity.
+    """
+    if getattr(context.original_exception.__cause__, "severity", None) is None:
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
+
+
+def prepare_sqlite(engine: Engine, busy_timeout: float | None = None) -> None:
+    """Foreign keys, WAL, transactions that take the write lock when they begin, and a wait for it if one is given.
 
     A deferred transaction that reads first and writes later fails at once when another writer came in between
     (https://www.sqlite.org/lang_transaction.html): BEGIN IMMEDIATE waits instead.
     """
-    if not event.contains(engine, "connect", _on_connect):
-        event.listen(engine, "connect", _on_connect)
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver opens no transaction of its own
+        cursor = connection.cursor()
+        if busy_timeout is not None:
+            cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA journal_mode = WAL")  # stays as it is where a database cannot have it (memory)
+        cursor.close()
+
+    if not event.contains(engine, "begin", _on_begin):
+        event.listen(engine, "connect", on_connect)
         event.listen(engine, "begin", _on_begin)
-
-
-def _on_connect(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver opens no transaction of its own
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA journal_mode = WAL")  # stays as it is where a database cannot have it (memory)
-    cursor.close()
 
 
 def _on_begin(connection: Connection) -> None:

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from agnodb.executors.retries import lost_by
 
 T = TypeVar("T")
+
+_READ_ONLY = "25006"
 
 
 class EngineState(Protocol):
@@ -17,11 +22,6 @@ class EngineState(Protocol):
     @property
     def engine(self) -> Engine:
         """SQLAlchemy's engine; its calls wait, and are made through `wait` only."""
-        ...
-
-    @property
-    def autocommit(self) -> Engine:
-        """The same engine, each statement its own transaction."""
         ...
 
     @property
@@ -34,12 +34,20 @@ class EngineState(Protocol):
         """Held by the one call that makes sure of the schema."""
         ...
 
+    def lock(self) -> AbstractAsyncContextManager[Any]:
+        """A new lock."""
+        ...
+
     async def wait(self, work: Callable[..., T], *args: Any) -> T:
-        """What `work`, which uses the engine, returns."""
+        """What `work`, which uses the engine, returns. When the caller is cancelled, `work` is over all the same."""
         ...
 
     async def finish(self, work: Callable[..., T], *args: Any) -> T:
-        """As `wait`, to the end even when the caller is cancelled meanwhile."""
+        """As `wait`, but `work` goes on to its end when the caller is cancelled."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
         ...
 
 
@@ -47,9 +55,40 @@ class Engines(Protocol):
     """The states of all places that use one database object."""
 
     def current(self) -> EngineState:
-        """The state of the place that asks."""
+        """The state of the place that asks. Raises WrongLoopError for an engine that belongs to another loop."""
         ...
 
     async def close(self) -> None:
         """Close every connection."""
         ...
+
+
+def in_autocommit(engine: Engine) -> Connection:
+    """A connection on which each statement is its own transaction, to be closed by the caller.
+
+    An engine with that isolation level of its own would lose the connection of a caller who is cancelled meanwhile.
+    """
+    connection = engine.connect()
+    try:
+        return connection.execution_options(isolation_level="AUTOCOMMIT")
+    except BaseException:
+        connection.invalidate()
+        connection.close()
+        raise
+
+
+def give_up_dead_connections(engine: Engine) -> None:
+    """Have SQLAlchemy throw away a connection, and all that are as old, when an error says that it is of no more use.
+
+    SQLAlchemy asks the driver, which does not know it yet or knows better: a socket's error that the driver passes on
+    is no error of the database to SQLAlchemy, and a server that was made a standby still answers.
+    """
+    if not event.contains(engine, "handle_error", _on_error):
+        event.listen(engine, "handle_error", _on_error)
+
+
+def _on_error(context: ExceptionContext) -> None:
+    error = context.original_exception
+    sqlstate = getattr(error, "sqlstate", None)
+    if isinstance(error, OSError) or (isinstance(sqlstate, str) and (sqlstate == _READ_ONLY or lost_by(sqlstate))):
+        context.is_disconnect = True

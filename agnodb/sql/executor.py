@@ -7,14 +7,15 @@ business, so a repository is the same code over asyncio and without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Executable
 
 Row = Sequence[Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -23,6 +24,8 @@ class Shape:
 
     name: str
     statement: Executable
+    idempotent: bool = False
+    """Whether running it twice leaves what running it once leaves, and answers the same."""
 
 
 class Executor(Protocol):
@@ -31,14 +34,22 @@ class Executor(Protocol):
     async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """The rows of `shape` run with `parameters`; none for a statement that returns none.
 
-        Outside a transaction the statement is its own (autocommit). Raises a subclass of StorageError or
-        ConfigurationError; never a driver's error.
+        Outside a transaction the statement is its own (autocommit). When the database was not reached or has refused
+        it for the moment, it is run again for some seconds; when the connection was lost, which leaves open whether
+        it was done, only if the shape is idempotent. Raises a subclass of StorageError or ConfigurationError;
+        never a driver's error.
         """
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Executor]:
         """One transaction: commits at the end of the block, rolls back when the block raises.
 
-        Inside a transaction it gives the same executor: the outermost block commits.
+        It begins with its first statement. Inside a transaction it gives the same executor: the outermost block
+        commits.
         """
+        ...
+
+    async def repeatable(self, work: Callable[[Executor], Awaitable[T]]) -> T:
+        """What `work(executor)` returns, run in one transaction, and again from its beginning as an idempotent
+        shape is. Inside a transaction it is run once: the outermost block is not ours to repeat."""
         ...

@@ -92,7 +92,17 @@ def translate(error: BaseException, upgrade: str = "agnodb upgrade") -> AgnoDbEr
             return _made(UnavailableError, None, error)
         if isinstance(cause, exc.InterfaceError):
             return _made(UnavailableError, None, error)
+        if isinstance(cause, exc.OperationalError) and hasattr(cause.orig, "pgconn"):
+            return _not_connected(getattr(cause.orig, "pgconn", None), error)
     return _made(StorageError, None, error)
+
+
+def _not_connected(attempt: Any, error: BaseException) -> AgnoDbError:
+    """psycopg's error without a code: a connection that could not be made, for which libpq has none. `attempt` tells
+    whether a password was asked for: then the server is there, and has refused what it was told."""
+    if attempt is not None and (attempt.needs_password or attempt.used_password):
+        return _made(ConfigurationError, _REFUSED, error)
+    return _made(UnavailableError, None, error)
 
 
 def _by_sqlstate(sqlstate: str, error: BaseException, upgrade: str) -> AgnoDbError:

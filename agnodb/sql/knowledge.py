@@ -21,6 +21,7 @@ class SqlKnowledgeRepository(SqlRepository[KnowledgeRecord]):
 
     concept = "knowledge"
     record = KnowledgeRecord
+    idempotent = frozenset({"upsert"})
 
     async def get(self, id: str, *, user_id: str | None = None) -> KnowledgeRecord | None:
         if user_id is None:

@@ -64,6 +64,7 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
 
     concept = "learnings"
     record = LearningRecord
+    idempotent = frozenset({"upsert", "update"})
 
     # -- reads ------------------------------------------------------------------------------------------------
 

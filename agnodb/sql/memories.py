@@ -25,6 +25,7 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
 
     concept = "memories"
     record = MemoryRecord
+    idempotent = frozenset({"upsert"})
 
     async def get(self, memory_id: str, *, user_id: str | None = None) -> MemoryRecord | None:
         return await self.find(memory_id=memory_id, **present(user_id=user_id))

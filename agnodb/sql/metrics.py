@@ -12,6 +12,7 @@ from agnodb import clock
 from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.metrics import MetricRecord
+from agnodb.sql.executor import Executor
 from agnodb.sql.metric_days import MARGIN, StaleDays
 from agnodb.sql.metric_rows import RUN_COUNTS, SESSION_COUNTS, DayRows
 from agnodb.sql.repository import SqlRepository
@@ -38,7 +39,7 @@ class SqlMetricRepository(SqlRepository[MetricRecord]):
         return await self._compute("range", bounds)
 
     async def _compute(self, reach: str, bounds: Mapping[str, Any]) -> list[MetricRecord] | None:
-        async with self._executor.transaction() as executor:
+        async def compute(executor: Executor) -> list[MetricRecord] | None:
             metrics = type(self)(executor, self._statements)
             await metrics.run("one_at_a_time", lambda: self.dialect.one_at_a_time(self.table), {})
             last = (await metrics.run("last_computed", self._last_computed, {}))[0][0]
@@ -50,6 +51,8 @@ class SqlMetricRepository(SqlRepository[MetricRecord]):
             if gone:
                 await metrics.delete_any(gone)
             return [record for record in records if not _is_empty(record)] if records else None
+
+        return await self._executor.repeatable(compute)
 
     def _last_computed(self) -> Executable:
         return select(func.max(self.table.c.updated_at))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, Select, Table, bindparam, delete, func, select
+from sqlalchemy import BigInteger, ColumnElement, Executable, Select, SelectBase, Table, bindparam, delete, func, select
 
 from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
@@ -26,15 +26,17 @@ class Statements:
         self._shapes: dict[tuple[Any, ...], Shape] = {}
         self._rows: dict[Any, RowMap[Any]] = {}
 
-    def shape(self, name: str, build: Callable[..., Executable], *variant: Any) -> Shape:
-        """The shape `name`, built by `build(*variant)` when it is first asked for.
+    def shape(self, name: str, build: Callable[..., Executable], *variant: Any, idempotent: bool = False) -> Shape:
+        """The shape `name`, built by `build(*variant)` when it is first asked for; a SELECT is always idempotent.
 
         Two threads may build the same shape at once; either is as good as the other.
         """
         key = (name, *variant)
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._shapes[key] = Shape(name, build(*variant))
+            statement = build(*variant)
+            shape = Shape(name, statement, idempotent or isinstance(statement, SelectBase))
+            self._shapes[key] = shape
         return shape
 
     def rows(self, record: type[R], table: Table) -> RowMap[R]:
@@ -50,6 +52,8 @@ class SqlRepository(Generic[R]):
 
     concept: ClassVar[str]
     record: type[R]
+    idempotent: ClassVar[frozenset[str]] = frozenset()
+    """The names of the writes that may be run twice: they leave and answer the same (see `Shape.idempotent`)."""
 
     def __init__(self, executor: Executor, statements: Statements) -> None:
         self._executor, self._statements = executor, statements
@@ -65,7 +69,8 @@ class SqlRepository(Generic[R]):
         self, name: str, build: Callable[..., Executable], parameters: Mapping[str, Any], *variant: Any
     ) -> Sequence[Row]:
         """The rows of the shape `name` (see `Statements.shape`) run with `parameters`."""
-        shape = self._statements.shape(f"{self.concept}.{name}", build, *variant)
+        again = name in self.idempotent
+        shape = self._statements.shape(f"{self.concept}.{name}", build, *variant, idempotent=again)
         return await self._executor.execute(shape, parameters)
 
     async def first(

@@ -52,6 +52,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
 
     concept = "runs"
     record = RunRecord
+    idempotent = frozenset({"upsert"})
 
     async def get(self, run_id: str) -> RunRecord | None:
         return await self.find(run_id=run_id)

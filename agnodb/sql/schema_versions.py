@@ -15,6 +15,7 @@ class SqlSchemaVersionRepository(SqlRepository[SchemaVersionRecord]):
 
     concept = "schema_versions"
     record = SchemaVersionRecord
+    idempotent = frozenset({"set"})
 
     async def get(self, table_name: str) -> str | None:
         stored = await self.find(table_name=table_name)

@@ -26,6 +26,7 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
 
     concept = "sessions"
     record = SessionRecord
+    idempotent = frozenset({"upsert", "rename", "set_data"})
 
     async def get(
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None

@@ -16,6 +16,8 @@ R = TypeVar("R", bound=Record)
 class SingleRows(SqlRepository[R]):
     """Base of repositories without an upsert."""
 
+    idempotent = frozenset({"change"})
+
     async def insert(self, record: R) -> None:
         """Insert `record`. Raises DuplicateKeyError when its key, or a unique value, is taken."""
         await self.run("insert", self._insert, self.rows.parameters(self.rows.values(record)))
@@ -27,7 +29,9 @@ class SingleRows(SqlRepository[R]):
         """Set `changes` in the one row whose columns equal `filters`; the changed record, or None."""
         found_by = dict(zip(map(_found_by, filters), self.rows.parameters(filters).values(), strict=True))
         parameters = {**self.rows.parameters(changes), **found_by}
-        return await self.first("change", self._change, parameters, tuple(sorted(changes)), tuple(sorted(filters)))
+        # A change of what the row is found by finds it only once.
+        name = "change" if filters.keys().isdisjoint(changes) else "compare_and_change"
+        return await self.first(name, self._change, parameters, tuple(sorted(changes)), tuple(sorted(filters)))
 
     def _change(self, names: Sequence[str], filters: Sequence[str]) -> Executable:
         # A column may be looked for and set at once, hence binds of their own.

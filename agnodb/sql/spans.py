@@ -16,6 +16,7 @@ from agnodb.filters import Listing, Page, present
 from agnodb.records.base import column_fields
 from agnodb.records.spans import SpanRecord
 from agnodb.records.traces import PLACEHOLDER_NAME
+from agnodb.sql.executor import Executor
 from agnodb.sql.percentile import group, p95, ranked
 from agnodb.sql.repository import SqlRepository
 from agnodb.sql.rows import text_in
@@ -47,6 +48,7 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
 
     concept = "spans"
     record = SpanRecord
+    idempotent = frozenset({"create"})  # but for the number of new spans: after a lost connection it may be too low
 
     # -- reads ------------------------------------------------------------------------------------------------
 
@@ -132,10 +134,13 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
         spans = {"spans": _json(rows)}
         if self.dialect.writes_nest:
             return len(await self.run("create", self._create_with_traces, {**traces, **spans}))
-        async with self._executor.transaction() as executor:
+
+        async def both(executor: Executor) -> int:
             inside = type(self)(executor, self._statements)
             await inside.run("placeholders", inside._create_traces, traces)
             return len(await inside.run("create", inside._create, spans))
+
+        return await self._executor.repeatable(both)
 
     def _create_with_traces(self) -> Executable:
         return self._create().add_cte(self._create_traces().cte("placeholders"))

@@ -73,6 +73,7 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
 
     concept = "traces"
     record = TraceRow
+    idempotent = frozenset({"upsert"})
 
     def __init__(self, executor: Executor, statements: Statements) -> None:
         super().__init__(executor, statements)

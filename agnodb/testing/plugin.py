@@ -8,20 +8,29 @@ Environment:
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from agnodb.testing.servers import PostgresAccess, PostgresServer
+from agnodb.testing.pgbouncer import PgBouncer
+from agnodb.testing.servers import LOOPBACK, PostgresAccess, PostgresServer
 
 URL_VARIABLE = "AGNODB_TEST_POSTGRES_URL"
 ALLOW_MISSING_VARIABLE = "AGNODB_TEST_ALLOW_MISSING"
 
-BACKEND_OF_FIXTURE = {"postgres_server": "postgresql", "postgres_url": "postgresql", "sqlite_url": "sqlite"}
+BACKEND_OF_FIXTURE = {
+    "postgres_server": "postgresql",
+    "postgres_url": "postgresql",
+    "pgbouncer": "pgbouncer",
+    "pgbouncer_url": "pgbouncer",
+    "sqlite_url": "sqlite",
+}
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -51,24 +60,42 @@ USED = pytest.StashKey[set[str]]()
 @pytest.fixture(scope="session")
 def postgres_server(pytestconfig: pytest.Config) -> Iterator[PostgresAccess]:
     """A PostgreSQL server for the whole run. To kill one, start a PostgresServer of your own."""
-    backend = pytestconfig.stash[BACKENDS]["postgresql"]
     url = os.environ.get(URL_VARIABLE)
     with ExitStack() as stack:
-        try:
+
+        def start() -> tuple[PostgresAccess, str]:
             server = PostgresAccess(url) if url else stack.enter_context(PostgresServer.start())
-            version = server.version()
-        except Exception as error:  # whatever the cause, the tests fail (or are skipped) with it
-            backend.missing = str(error).partition("\n")[0]
-            problem = f"PostgreSQL cannot run: {error}"
-        else:
             origin = URL_VARIABLE if url else "from the wheel"
-            backend.server = f"{version} ({origin}, {server.host}:{server.port})"
-            problem = ""
-        if problem:
-            if "postgresql" in os.environ.get(ALLOW_MISSING_VARIABLE, "").split(","):
-                pytest.skip(problem)
-            pytest.fail(problem, pytrace=False)
-        yield server
+            return server, f"{server.version()} ({origin}, {server.host}:{server.port})"
+
+        yield _started(pytestconfig, "postgresql", "PostgreSQL", start)
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(pytestconfig: pytest.Config, postgres_server: PostgresAccess) -> Iterator[PgBouncer]:
+    """A PgBouncer in transaction mode before that server: 4 server connections for each database."""
+    with ExitStack() as stack:
+
+        def start() -> tuple[PgBouncer, str]:
+            pooler = stack.enter_context(PgBouncer.start(postgres_server))
+            return pooler, f"{pooler.version()} (transaction mode, {LOOPBACK}:{pooler.port})"
+
+        yield _started(pytestconfig, "pgbouncer", "PgBouncer", start)
+
+
+def _started(config: pytest.Config, name: str, title: str, start: Callable[[], tuple[T, str]]) -> T:
+    """What `start` returns first; the second is for the summary. Where it cannot run, the tests fail or are skipped."""
+    backend = config.stash[BACKENDS][name]
+    try:
+        started, backend.server = start()
+    except Exception as error:  # whatever the cause, it is the tests' answer
+        backend.missing = str(error).partition("\n")[0]
+        problem = f"{title} cannot run: {error}"
+    else:
+        return started
+    if name in os.environ.get(ALLOW_MISSING_VARIABLE, "").split(","):
+        pytest.skip(problem)
+    pytest.fail(problem, pytrace=False)
 
 
 @pytest.fixture
@@ -77,6 +104,12 @@ def postgres_url(postgres_server: PostgresAccess) -> Iterator[str]:
     name = f"agnodb_test_{uuid.uuid4().hex[:12]}"
     yield postgres_server.create_database(name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def pgbouncer_url(pgbouncer: PgBouncer, postgres_url: str) -> str:
+    """URL, through PgBouncer, of the database that `postgres_url` leads to directly."""
+    return pgbouncer.url(postgres_url)
 
 
 @pytest.fixture
