@@ -134,9 +134,13 @@ def _from_text(text: str) -> URL:
     text.encode()  # lone surrogates: no driver can send them
     pasted = _PASTED.fullmatch(text)
     scheme, colon, rest = (pasted["url"] if pasted else text).rstrip().partition(":")
-    drivername = _drivername(scheme, colon)
+    if not colon:
+        raise ValueError
+    drivername = _drivername(scheme)
     if not rest.startswith("//"):
-        raise ConfigurationError(f"Two slashes are missing after the scheme and its colon. A URL looks like {EXAMPLES}")
+        raise ConfigurationError(
+            f"This is not a database URL: two slashes are missing after the colon. One looks like {EXAMPLES}"
+        )
     if drivername.startswith("sqlite"):
         return _sqlite(make_url(f"sqlite:{rest}").set(drivername=drivername))
     identity, place = _identity_and_place(rest[2:])
@@ -152,7 +156,7 @@ def _from_text(text: str) -> URL:
 
 
 def _from_url(url: URL) -> URL:
-    drivername = _drivername(url.drivername, ":")
+    drivername = _drivername(url.drivername)
     if drivername.startswith("sqlite"):
         return _sqlite(url.set(drivername=drivername))
     query = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
@@ -171,19 +175,19 @@ def _from_url(url: URL) -> URL:
     )
 
 
-def _drivername(scheme: str, colon: str) -> str:
+def _drivername(scheme: str) -> str:
     known = scheme.lower()
     if known.partition("+")[0] == "postgres":
         known = known.replace("postgres", "postgresql", 1)
     found = _DRIVERS.get(known)
-    if found is not None and colon:
+    if found is not None:
         return found
     if known.startswith("postgresql+"):
         raise ConfigurationError(
             "agnodb reaches PostgreSQL with asyncpg or psycopg 3: write postgresql://, or postgresql+psycopg://,"
             " as in postgresql+psycopg://user:password@localhost:5432/agno"
         )
-    shown = scheme if re.fullmatch(r"[a-z0-9+]{1,30}", scheme) and colon else None
+    shown = scheme if re.fullmatch(r"[a-z0-9+]{1,30}", scheme) else None
     raise ConfigurationError(
         f"A URL that starts with this scheme is not supported. One looks like {EXAMPLES}",
         detail=f"scheme: {shown}" if shown else None,
@@ -210,7 +214,7 @@ def _identity_and_place(rest: str) -> tuple[str, re.Match[str]]:
     if not known and readings and "@" not in (readings[-1][1]["query"] or ""):
         return readings[-1]  # whose wrong parameter is told later; none of it can be the password
     raise ConfigurationError(
-        f"What follows :// in the database URL cannot be read. {_ESCAPES} A URL looks like {EXAMPLES}"
+        f"This is not a database URL: what follows :// cannot be read. {_ESCAPES} One looks like {EXAMPLES}"
     )
 
 

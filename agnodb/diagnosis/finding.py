@@ -6,6 +6,8 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlalchemy.dialects import registry
+
 from agnodb.config import Layout
 
 
@@ -66,6 +68,4 @@ class Commands:
 
 def quoted(name: str) -> str:
     """`name` as an SQL identifier, in quotes only where it needs them."""
-    if name.isascii() and name.isidentifier() and name == name.lower():
-        return name
-    return '"' + name.replace('"', '""') + '"'
+    return str(registry.load("postgresql")().identifier_preparer.quote(name))

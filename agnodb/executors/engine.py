@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, exc, inspect
 
 from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError, UnavailableError
 from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS, Attempts
@@ -45,7 +45,7 @@ class EngineExecutor:
         self._engines = engines
         self._ensure_schema, self._check_schema = ensure_schema, check_schema
         self._upgrade, self._retry_timeout, self._busy_timeout = upgrade, retry_timeout, busy_timeout
-        self._ready = self._closed = False
+        self._ready = self._closed = self._unreachable = False
         self.statements = 0
         """The number of statements run so far; one that is run again counts again."""
 
@@ -74,16 +74,26 @@ class EngineExecutor:
     async def persist(
         self, once: Callable[[Attempts], Awaitable[T]], *, idempotent: bool, seconds: float | None = None
     ) -> T:
-        """What `once(attempts)` returns, called again, for `seconds`, where that can help and harms nothing."""
+        """What `once(attempts)` returns, called again, for `seconds`, where that can help and harms nothing.
+
+        Once a call has given up on a database that cannot be reached, those that begin while it stays so do not wait:
+        an outage costs each call its patience once, not every statement of every run.
+        """
         attempts = Attempts(self._retry_timeout if seconds is None else seconds, self._busy_timeout)
+        hopeless = self._unreachable
         while True:
             attempts.sent = attempts.lost = False
             try:
-                return await once(attempts)
+                result = await once(attempts)
             except UnavailableError as failure:
                 pause = attempts.pause(failure, idempotent=idempotent)
-                if pause is None:
+                unreachable = attempts.unreachable(failure)
+                if pause is None or (hopeless and unreachable):
+                    self._unreachable = unreachable
                     raise
+            else:
+                self._unreachable = False
+                return result
             await self.state().sleep(pause)
 
     # -- statements -------------------------------------------------------------------------------------------
@@ -108,8 +118,13 @@ class EngineExecutor:
     def run(self, connection: Connection, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """The rows of `shape` on `connection`. Waits by itself, and raises what the driver raises."""
         self.statements += 1
-        result = connection.execute(shape.statement, parameters)
-        return result.fetchall() if result.returns_rows else ()
+        try:
+            result = connection.execute(shape.statement, parameters)
+            return result.fetchall() if result.returns_rows else ()
+        except Exception as error:
+            if connection.invalidated and not isinstance(error, exc.SQLAlchemyError):
+                raise exc.DisconnectionError(f"{type(error).__name__}: {error}") from error
+            raise
 
     async def has_table(self, name: str, schema: str | None) -> bool:
         """Whether there is a table `name` in `schema`."""

@@ -76,6 +76,11 @@ class Attempts:
             return None
         return float(_POLICY.wait(self._state))
 
+    def unreachable(self, failure: UnavailableError) -> bool:
+        """Whether `failure` is that this attempt found no database to connect to."""
+        ours = "sqlite_code" in failure.facts or isinstance(failure.__cause__, exc.TimeoutError)
+        return not (self.sent or ours)
+
     def _may_repeat(self, failure: UnavailableError, idempotent: bool) -> bool:
         harmless = idempotent or not self.sent
         sqlstate = failure.facts.get("sqlstate")

@@ -80,8 +80,9 @@ def in_autocommit(engine: Engine) -> Connection:
 def give_up_dead_connections(engine: Engine) -> None:
     """Have SQLAlchemy throw away a connection, and all that are as old, when an error says that it is of no more use.
 
-    SQLAlchemy asks the driver, which does not know it yet or knows better: a socket's error that the driver passes on
-    is no error of the database to SQLAlchemy, and a server that was made a standby still answers.
+    SQLAlchemy asks the driver, which does not know it yet or knows better: a server that was made a standby still
+    answers, and what a driver raises beside the errors of the database (a socket's; asyncpg's about its own state)
+    means nothing to SQLAlchemy.
     """
     if not event.contains(engine, "handle_error", _on_error):
         event.listen(engine, "handle_error", _on_error)
@@ -90,5 +91,6 @@ def give_up_dead_connections(engine: Engine) -> None:
 def _on_error(context: ExceptionContext) -> None:
     error = context.original_exception
     sqlstate = getattr(error, "sqlstate", None)
-    if isinstance(error, OSError) or (isinstance(sqlstate, str) and (sqlstate == _READ_ONLY or lost_by(sqlstate))):
+    told = isinstance(sqlstate, str) and (sqlstate == _READ_ONLY or lost_by(sqlstate))
+    if told or isinstance(error, OSError) or type(error).__module__.startswith("asyncpg."):
         context.is_disconnect = True

@@ -76,14 +76,18 @@ class PgBouncer:
 
     def show(self, what: str) -> list[dict[str, Any]]:
         """The rows of PgBouncer's ``SHOW what`` (servers, clients, pools)."""
+        return self.tell(f"SHOW {what}")
+
+    def tell(self, command: str) -> list[dict[str, Any]]:
+        """Run a command of PgBouncer's console. The rows that it answers with."""
         import psycopg
 
         admin = f"host={LOOPBACK} port={self.port} user=pgbouncer dbname=pgbouncer"
         # The console knows only simple queries, and no transaction.
         with psycopg.connect(admin, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
-            cursor = connection.execute(f"SHOW {what}".encode())
+            cursor = connection.execute(command.encode())
             names = [column.name for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
+            return [dict(zip(names, row, strict=True)) for row in cursor] if names else []
 
     def stop(self) -> None:
         """End the process, and remove its files."""

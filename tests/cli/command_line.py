@@ -34,6 +34,11 @@ def sql(url: str, *statements: str) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
+def with_user(url: str, user: str) -> str:
+    """`url` for another user (and password)."""
+    return url.replace("postgres@", f"{user}@", 1)
+
+
 class Examination:
     """What `agnodb doctor --json` says."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -287,7 +288,7 @@ async def test_vectors_beside_it(kind: Any, postgres_url: str) -> None:
     assert corner.column("agno_knowledge", "name") == ["refunds", "shipping"]
     assert corner.column("my_kb", "name") == ["refunds", "shipping"]
     assert corner.column("agno_sessions", "session_id") == ["s"]
-    checked = CliRunner().invoke(command_line, ["check", "--url", postgres_url])
+    checked = await asyncio.to_thread(CliRunner().invoke, command_line, ["check", "--url", postgres_url])
     assert checked.exit_code == 0, checked.output  # somebody else's table in the schema is no drift
     if kind is PostgresDb:
         db.close()

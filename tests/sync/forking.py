@@ -160,7 +160,10 @@ def the_child_closes(home: Home) -> None:
 
 
 def the_parent_closes(home: Home) -> None:
-    """A master that has closed its database leaves the workers theirs: what they write is not lost."""
+    """A master that has closed its database leaves the workers theirs: what they write is not lost, nor what others do.
+
+    SQLite's locks are a process's own, but its memory of them is inherited.
+    """
     db = home.opened()
     db.sessions.upsert(a_session())
     read, write_end = os.pipe()
@@ -172,6 +175,8 @@ def the_parent_closes(home: Home) -> None:
     children = [forked(lambda number=number: worker(number)) for number in range(3)]
     db.close()
     os.write(write_end, b"xxx")
+    with home.opened() as other:
+        write(other, "other")
     ended(*children)
 
 

@@ -13,7 +13,7 @@ WRITERS = {
     "prefork": 4 * 3 + 1,
     "before_use": 5,
     "the_child_closes": 3,
-    "the_parent_closes": 3,
+    "the_parent_closes": 4,
     "an_engine_of_ones_own": 3,
 }
 """How many writers a scenario has, each of which adds some runs."""
