@@ -138,7 +138,7 @@ class DatabaseCore(AllMethods):
         self.traces, self.spans = repositories.traces, repositories.spans
         self.learnings, self.metrics = repositories.learnings, repositories.metrics
 
-    async def _ensure_schema(self, door: Any) -> None:
+    async def _ensure_schema(self, door: Any, *, complete: bool = False) -> None:
         """See `agnodb.migrations.boot.ensure_schema`; `door` is the engine that the calls use.
 
         Where migrations have a way of their own, that engine only looks, which at head is all there is to do. A
@@ -146,13 +146,15 @@ class DatabaseCore(AllMethods):
         """
         settings, layout = self.settings, self.settings.layout
         if settings.direct is None and not settings.connecting.pooled(settings.url):
-            return await ensure_schema(door, layout, create=settings.create_schema)
+            return await ensure_schema(door, layout, create=settings.create_schema, complete=complete)
         revision = await current(door, layout)
-        if revision == HEAD:
+        if revision == HEAD and not complete:
             return None
         if settings.direct is not None:
             async with settings.direct() as engine:
-                return await ensure_schema(engine, layout, create=settings.create_schema)
+                return await ensure_schema(engine, layout, create=settings.create_schema, complete=complete)
+        if revision == HEAD:
+            return None
         command = upgrade_command(layout)
         if revision is None and settings.create_schema:
             raise ConfigurationError(
@@ -174,17 +176,22 @@ class DatabaseCore(AllMethods):
     async def create_tables(self) -> None:
         """Make the tables where there are none yet. The first call of any method does this too.
 
-        Raises SchemaOutdatedError, with the command to run, when there are tables of an older shape: a server
-        never changes an existing schema by itself.
+        Tables that somebody has dropped since are made again, by this method only. Raises SchemaOutdatedError, with
+        the command to run, when there are tables of an older shape: a server never changes an existing schema by
+        itself.
         """
         await self._executor.ready()
+        try:
+            await self._ensure_schema(self._executor.state().door, complete=True)
+        except Exception as error:
+            raise self._executor.translate(error) from error
 
     async def _get_table(self, table_type: str, create_table_if_not_found: bool | None = False) -> Table | None:
         """The table that agno calls `table_type`, for queries of one's own; None for one that is not kept here.
 
         agno's adapters have this method, and programs use it, underscore or not.
         """
-        await self.create_tables()
+        await self._executor.ready()
         concept = {"evals": "eval_runs", "versions": "schema_versions"}.get(table_type, table_type)
         table: Table | None = getattr(self._statements.tables, concept, None)
         return table

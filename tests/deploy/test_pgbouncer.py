@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -23,7 +21,6 @@ from agnodb import (
     ConfigurationError,
     PostgresDb,
     SchemaOutdatedError,
-    UnavailableError,
 )
 from agnodb.migrations.head import HEAD, REVISIONS
 from agnodb.records.memories import MemoryRecord
@@ -293,51 +290,6 @@ async def test_the_mend_works(pgbouncer: PgBouncer, pgbouncer_url: str, postgres
             names = ("statement_timeout", "application_name")
             shown = [(await connection.exec_driver_sql(f"SHOW {name}")).scalar() for name in names]
         assert shown == ["1500ms", "shop"]
-
-
-# -- TLS, as providers ask for it ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that vouches for itself, and its key beside it."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    made = tmp_path_factory.mktemp("tls") / "server.crt"
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    )
-    subprocess.run(
-        [*command.split(), "-out", made, "-keyout", made.with_suffix(".key")], check=True, capture_output=True
-    )
-    return made
-
-
-@pytest.fixture(scope="module")
-def tls_pooler(postgres_server: PostgresAccess, pgbouncer: PgBouncer, certificate: Path) -> Iterator[PgBouncer]:
-    """A PgBouncer that lets nobody in without TLS. It may not be able to read pytest's folder: it gets copies."""
-    files = [certificate, certificate.with_suffix(".key")]
-    tls = {"client_tls_sslmode": "require", "client_tls_cert_file": files[0].name, "client_tls_key_file": files[1].name}
-    with PgBouncer.start(postgres_server, files=files, **tls) as pooler:
-        yield pooler
-
-
-@pytest.mark.parametrize("drivername", DRIVERS)
-async def test_urls_with_sslmode(tls_pooler: PgBouncer, postgres_url: str, certificate: Path, drivername: str) -> None:
-    url = tls_pooler.url(postgres_url).replace("127.0.0.1", "localhost")
-    binding = "require" if drivername.endswith("asyncpg") else "prefer"  # libpq requires it of a login with a password
-    for query in (f"sslmode=require&channel_binding={binding}", f"sslmode=verify-full&sslrootcert={certificate}"):
-        async with opened(f"{url}?{query}", postgres_url, drivername) as database:
-            assert await database.get_schedules() == ([], 0)
-            assert any(row["tls"] for row in tls_pooler.show("CLIENTS") if row["database"] in url)
-    stranger = url.replace("localhost", "127.0.0.1")
-    refused = f"{stranger}?sslmode=verify-full&sslrootcert={certificate}", f"{url}?sslmode=disable"
-    for wrong in refused:
-        database = AsyncPostgresDb(db_url=with_driver(wrong, drivername), pooler="transaction", retry_timeout=0)
-        with pytest.raises(UnavailableError) as caught:
-            await database.get_schedules()
-        assert "localhost" not in str(caught.value)
-        await database.close()
 
 
 # -- the tool -----------------------------------------------------------------------------------------------------

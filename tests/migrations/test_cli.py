@@ -154,7 +154,7 @@ def test_no_right_to_create(postgres: Database) -> None:
 
 def test_version_and_help() -> None:
     assert says("--version") == f"agnodb {agnodb.__version__}\n"
-    for command in ("upgrade", "downgrade", "current", "check", "stamp", "sql", "demo"):
+    for command in ("upgrade", "downgrade", "current", "check", "stamp", "sql", "doctor", "inspect", "demo"):
         assert command in says("--help")
         assert "Usage" in says(command, "--help")
 

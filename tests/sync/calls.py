@@ -30,6 +30,8 @@ from agnodb.testing.conformance.sessions import a_session
 from agnodb.testing.conformance.traces import a_span, a_trace
 
 TODAY = datetime.date.today()
+OF_THE_OBJECT = ("create_tables", "health", "table_exists", "to_dict")
+"""What a database has besides; there are also transactions, and its end."""
 REMOVING = ("delete", "clear", "reassign")
 
 
@@ -74,7 +76,7 @@ class Sample:
         methods = [(name, getattr(db, name)) for name in public_methods(SyncMethods)]
         for concept, repository in vars(db.repositories).items():
             methods += [(f"{concept}.{name}", getattr(repository, name)) for name in public_methods(type(repository))]
-        methods += [("create_tables", db.create_tables), ("table_exists", db.table_exists)]
+        methods += [(name, getattr(db, name)) for name in OF_THE_OBJECT]
         for name, method in sorted(methods, key=lambda item: item[0].rpartition(".")[2].startswith(REMOVING)):
             yield name, lambda method=method, name=name: method(**self.arguments(method, flat="." not in name))
         yield "transaction", lambda: self._transaction(db)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from calls import Sample, public_methods, repository_classes
+from calls import OF_THE_OBJECT, Sample, public_methods, repository_classes
 from sync_places import REPOSITORY, SyncPlace, in_threads
 
 import agnodb
@@ -18,6 +18,7 @@ from agnodb.contracts.repositories import Repositories
 from agnodb.databases.driving import drive
 from agnodb.databases.methods.all import AllMethods
 from agnodb.databases.sync_methods import SyncMethods
+from agnodb.databases.sync_sql import SyncSqlDatabase
 from agnodb.errors import AgnoDbError
 from agnodb.testing.conformance.sessions import a_session
 
@@ -42,6 +43,8 @@ def test_nothing_is_left_out_of_the_walk(db: Any) -> None:
     assert {name.partition(".")[0] for name in names if "." in name} == concepts == {*vars(db.repositories)}
     assert len(repository_classes()) == len(concepts)
     assert all(getattr(db, concept).get for concept in concepts - {"metrics"})
+    own = {*public_methods(SyncSqlDatabase)} | {*public_methods(type(db))}
+    assert own == {*OF_THE_OBJECT, "transaction", "close"}
     assert len(names) > 150
 
 

@@ -21,6 +21,8 @@ class DatabaseLifeConformance:
     async def test_tables_are_made_once_and_again_without_harm(self, db: Any) -> None:
         await db.create_tables()
         await db._create_all_tables()
+        assert (await db._get_table("evals")).name == db.eval_table_name
+        assert await db._get_table("components") is None
         assert await db.table_exists(db.session_table_name)
         assert not await db.table_exists("no_such_table")
 
