@@ -118,9 +118,13 @@ def layout_from(settings: Mapping[str, str | None], *, schema_default: str | Non
 
 
 def settings_from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """`AGNODB_URL`, `AGNODB_SCHEMA` and `AGNODB_<ARGUMENT>` (e.g. `AGNODB_SESSION_TABLE`) that are set."""
+    """What is set of `AGNODB_URL`, `AGNODB_SCHEMA` and `AGNODB_<ARGUMENT>` (e.g. `AGNODB_SESSION_TABLE`).
+
+    `AGNODB_MIGRATIONS_URL`, the way past a pooler, goes before `AGNODB_URL`.
+    """
     keys = ("url", "schema", *TableNames.arguments())
     found = {key: environ.get(f"AGNODB_{key.upper()}") for key in keys}
+    found["url"] = environ.get("AGNODB_MIGRATIONS_URL") or found["url"]
     return {key: value for key, value in found.items() if value}
 
 

@@ -181,10 +181,7 @@ class DatabaseCore(AllMethods):
         itself.
         """
         await self._executor.ready()
-        try:
-            await self._ensure_schema(self._executor.state().door, complete=True)
-        except Exception as error:
-            raise self._executor.translate(error) from error
+        await self._executor.at_door(lambda door: self._ensure_schema(door, complete=True))
 
     async def _get_table(self, table_type: str, create_table_if_not_found: bool | None = False) -> Table | None:
         """The table that agno calls `table_type`, for queries of one's own; None for one that is not kept here.

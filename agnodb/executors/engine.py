@@ -142,6 +142,17 @@ class EngineExecutor:
 
         return await self.persist(once, idempotent=True, seconds=seconds)
 
+    async def at_door(self, work: Callable[[Any], Awaitable[T]], *, seconds: float | None = None) -> T:
+        """What `work(door)` returns, which uses the engine as migrations do and may be done twice. See `persist`."""
+
+        async def once(_attempts: Attempts) -> T:
+            try:
+                return await work(self.state().door)
+            except Exception as error:
+                raise self.translate(error) from error
+
+        return await self.persist(once, idempotent=True, seconds=seconds)
+
     # -- transactions -----------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager

@@ -27,7 +27,7 @@ async def health(executor: EngineExecutor, current: Callable[[Any], Awaitable[st
         state = executor.state()
         figures = pool_figures(state.engine.pool)
         latency, version = await executor.inspected(_round_trip, seconds=PATIENCE)
-        revision = await current(state.door)
+        revision = await executor.at_door(current, seconds=PATIENCE)
     except AgnoDbError as error:
         return HealthRecord(ok=False, error=type(error).__name__, message=str(error), **figures)
     return HealthRecord(

@@ -9,14 +9,14 @@ from configparser import ConfigParser
 from configparser import Error as IniError
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, NullPool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from agnodb.config import DEFAULT_SCHEMA, Layout, TableNames, layout_from, settings_from_environment
+from agnodb.drivers import Connecting, connect_arguments
 from agnodb.errors import AgnoDbError, ConfigurationError
-from agnodb.urls import EXAMPLES, async_url, backend_of, require_driver
+from agnodb.urls import EXAMPLES, async_url, backend_of, direct_url, pooler_of, require_driver
 
 CONNECT_SECONDS = 15.0
 """How long a command waits for a connection."""
@@ -49,10 +49,21 @@ def settings_for(
 
 @asynccontextmanager
 async def command_engine(url: URL) -> AsyncIterator[AsyncEngine]:
-    """An engine for one command. Raises MissingDriverError, which says what to install."""
+    """An engine for one command, past the pooler that `url` names.
+
+    Raises MissingDriverError, which says what to install, and ConfigurationError where no way is known past a pooler.
+    """
     require_driver(url)
-    arguments: dict[str, Any] = {"timeout": CONNECT_SECONDS}  # SQLite: how long a statement waits for a lock
-    engine = create_async_engine(url, poolclass=NullPool, connect_args=arguments)
+    way = url if pooler_of(url) is None else direct_url(url)
+    if way is None:
+        raise ConfigurationError(
+            "This URL leads to a pooler in transaction mode, which can hold no lock for a migration. Give the URL of"
+            " the server itself."
+        )
+    address, arguments = connect_arguments(way, Connecting(connect_timeout=CONNECT_SECONDS))
+    if backend_of(way) == "sqlite":
+        arguments["timeout"] = CONNECT_SECONDS  # how long a statement waits for a lock
+    engine = create_async_engine(address, poolclass=NullPool, connect_args=arguments)
     try:
         yield engine
     except Exception:

@@ -25,6 +25,7 @@ from agnodb.errors import (
 _NO_PARENT = "A record that this one belongs to does not exist."
 _REFUSED = "The database refused the user or the password."
 _NO_DATABASE = "There is no such database on the server."
+_POOLED = "Statements are lost between calls. Behind a pooler in transaction mode, pass pooler='transaction'."
 _NO_RIGHT = "The database user lacks a right that this needs."
 _NOT_A_DATABASE = "The file is not a SQLite database."
 
@@ -36,10 +37,12 @@ _SQLSTATES: dict[str, tuple[type[AgnoDbError], str | None]] = {
     "23503": (NotFoundError, _NO_PARENT),
     "23505": (DuplicateKeyError, None),
     "25006": (UnavailableError, None),  # read-only: a replica, or a server that fails over
+    "26000": (ConfigurationError, _POOLED),  # a prepared statement that another connection had
     "28": (ConfigurationError, _REFUSED),
     "3D000": (ConfigurationError, _NO_DATABASE),
     "40": (UnavailableError, None),  # deadlocks and serialisation failures: the same call may succeed
     "42501": (ConfigurationError, _NO_RIGHT),
+    "42P05": (ConfigurationError, _POOLED),  # a prepared statement that this connection has already
     "53": (UnavailableError, None),  # insufficient resources
     "54": (InvalidValueError, None),  # program limits: a key or document that is too large
     "55P03": (UnavailableError, None),  # lock timeout

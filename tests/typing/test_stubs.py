@@ -49,12 +49,11 @@ def test_the_stubs_are_true() -> None:
     assert {*classes} == {name for name, member in vars(sync_methods).items() if _is_own_class(member)}
     for name, node in classes.items():
         there = getattr(sync_methods, name)
-        methods = {method.name: method for method in node.body if isinstance(method, ast.FunctionDef)}
-        assert {*methods} == {key for key, member in vars(there).items() if inspect.isfunction(member)} | (
-            {"__init__"} & {*methods}
-        ), name
-        for method in set(methods) - {"__init__"}:
-            assert_is_said(methods[method], vars(there)[method])
+        said = {method.name: method for method in node.body if isinstance(method, ast.FunctionDef)}
+        functions = {key: member for key, member in vars(there).items() if inspect.isfunction(member)}
+        assert {*said} == {*functions}, name
+        for method in {*said} - {"__init__"}:
+            assert_is_said(said[method], functions[method])
 
 
 def _is_own_class(member: Any) -> bool:
