@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from agnodb import AsyncPostgresDb, PostgresDb
+from agnodb import AsyncPostgresDb
 from agnodb.records.eval_runs import EvalRunRecord
 from agnodb.records.memories import MemoryRecord
 
@@ -62,9 +62,3 @@ class Server:
         """The keys of all rows of a table in agno's schema."""
         with self._connected() as connection:
             return {row[0] for row in connection.execute(f"SELECT {key} FROM ai.{table}").fetchall()}
-
-
-def patience(db: AsyncPostgresDb | PostgresDb, seconds: float) -> None:
-    """How long `db` goes on trying."""
-    core = db if isinstance(db, AsyncPostgresDb) else db._core
-    core._executor._retry_timeout = seconds

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from breaking import DRIVERS, Server, database, evaluation, memory, patience
+from breaking import DRIVERS, Server, database, evaluation, memory
 
 from agnodb import AsyncPostgresDb, PostgresDb
 from agnodb.errors import UnavailableError
@@ -217,9 +217,8 @@ def test_sync_calls_outlive_a_restart_too(server: PostgresServer, url: str) -> N
 
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_a_server_that_stays_away(server: PostgresServer, url: str, driver: str) -> None:
-    async with database(url, driver) as db:
+    async with database(url, driver, retry_timeout=1.0) as db:
         await fill_the_pool(db)
-        patience(db, 1.0)
         server._shut_down()
         try:
             for call in (lambda: db.memories.get("m1"), lambda: db.eval_runs.create(evaluation("x"))):

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine
 
 from agnodb import PostgresDb, SqliteDb
+from agnodb.testing.conformance.approvals import an_approval
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
 
@@ -144,7 +145,7 @@ def the_child_closes(home: Home) -> None:
     db = home.opened()
     db.sessions.upsert(a_session())
     ended(forked(db.close))
-    db.sessions.upsert(a_session())
+    db.approvals.create(an_approval())  # an upsert would be tried again on a new connection
     with db.transaction() as tx:
         tx.sessions.get("s")
         ended(forked(db.close))
