@@ -65,16 +65,19 @@ class BlockingEngines:
         return state
 
     def _renewed(self, inherited: BlockingState | None) -> BlockingState:
-        if inherited is not None:  # its connections are the parent's: kept, because what nobody refers to is closed
-            self._inherited.append(inherited.engine.pool)
-            inherited.engine.dispose(close=False)
+        if inherited is not None:
+            # A socket is the parent's: kept, because what nobody refers to is closed. A file must be closed: SQLite
+            # would believe that this process holds the parent's locks, and two writers would overwrite each other.
+            files = inherited.engine.dialect.driver == "pysqlite"
+            self._inherited.append(None if files else inherited.engine.pool)
+            inherited.engine.dispose(close=files)
             return BlockingState(inherited.engine)
         return BlockingState(self._make())
 
     async def close(self) -> None:
         state, self._state = self._state, None
         if state is not None and self._owned:
-            state.engine.dispose()
+            state.engine.dispose(close=self._process == os.getpid())
 
 
 class _BlockingLock:

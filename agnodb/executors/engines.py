@@ -62,7 +62,8 @@ async def blocking_direct_engine(url: URL, how: Connecting) -> AsyncIterator[Blo
 
 def sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
     """An engine on aiosqlite, see `prepare_sqlite`."""
-    engine = create_async_engine(url, **_pool(how))
+    # Any thread may use a connection: only so can a child close, after a fork, what a thread of its parent opened.
+    engine = create_async_engine(url, connect_args={"check_same_thread": False}, **_pool(how))
     prepare_sqlite(engine.sync_engine, min(how.lock_timeout or MOMENT, MOMENT))
     return engine
 

@@ -129,6 +129,15 @@ class LoopState:
                 _close(connection)
             await self.door.dispose()
 
+    def let_go_of_files(self) -> None:
+        """After a fork: close SQLite's files here.
+
+        SQLite would believe that this process holds the parent's locks, and two writers would overwrite each other.
+        """
+        for connection in self._connections if self._threaded else ():
+            with contextlib.suppress(Exception):  # an engine that is not ours may not let this thread
+                connection._connection.close()
+
     def abandon(self) -> None:
         """Close the sockets and threads of a loop that can no longer do so."""
         if self.owned:
@@ -168,6 +177,7 @@ class LoopEngines:
         inherited, self._states = self._states, {}
         self._inherited.append(inherited)
         for state in inherited.values():
+            state.let_go_of_files()
             if not state.owned:
                 self._inherited.append(state.engine.pool)
                 state.engine.dispose(close=False)

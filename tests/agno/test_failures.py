@@ -159,7 +159,7 @@ async def test_wrong_password() -> None:
 
 @pytest.mark.parametrize("url", ["postgresql://u:secret@127.0.0.1:1/x", "postgresql://u:secret@nowhere.invalid/x"])
 async def test_unreachable_host(url: str) -> None:
-    error = await refusal(AsyncPostgresDb(db_url=url))
+    error = await refusal(AsyncPostgresDb(db_url=url, retry_timeout=0.5))
     assert isinstance(error, UnavailableError)
     assert error.status_code == 503
 
