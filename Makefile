@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench format stubs clean
+.PHONY: demo test matrix lint bench format stubs clean
 
 demo: .venv/ready
 	$(BIN)/agnodb demo
@@ -12,6 +12,10 @@ test: .venv/ready
 	@tools/test_servers || true
 	@missing=""; PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || missing="pgbouncer"; \
 	AGNODB_TEST_ALLOW_MISSING="$${AGNODB_TEST_ALLOW_MISSING:-$$missing}" $(BIN)/python -m pytest
+
+# The short suite on every other supported version of Python and SQLAlchemy that is here.
+matrix: .venv/ready
+	tools/matrix
 
 lint: .venv/ready
 	$(BIN)/ruff check .
