@@ -97,7 +97,7 @@ def _absent(concept: str, table: Table) -> TableContents:
 
 def _sizes(connection: Connection, layout: Layout) -> dict[str, _Size]:
     """The size of every table that exists."""
-    if connection.dialect.name == "postgresql":
+    if layout.schema is not None:  # SQLite has no schemas
         rows = connection.execute(_POSTGRESQL_SIZES, {"schema": layout.schema})
         return {name: _Size(size, estimate) for name, size, estimate in rows}
     sizes: Mapping[str, int] = {}

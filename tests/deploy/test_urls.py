@@ -49,7 +49,7 @@ def test_quotes_and_blanks_that_were_pasted_along_are_dropped(text: str) -> None
 
 
 def test_sqlite_urls_stay_as_they_are() -> None:
-    for rest in ("", "/agno.db", "//tmp/a b@c#d?.db", "/:memory:", "/file:x?mode=memory&uri=true"):
+    for rest in ("", "/agno.db", "//srv/a b@c#d?.db", "/:memory:", "/file:x?mode=memory&uri=true"):
         assert async_url(f"sqlite://{rest}") == make_url(f"sqlite+aiosqlite://{rest}")
 
 
