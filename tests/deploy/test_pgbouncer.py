@@ -230,7 +230,6 @@ def test_tables_are_made_past_the_pooler_by_a_sync_database(pgbouncer_url: str, 
         assert database.get_schedules() == ([], 0)
 
 
-@pytest.mark.skipif(len(REVISIONS) < 2, reason="there is no older revision")
 async def test_an_older_schema_is_seen_through_the_pooler(pgbouncer_url: str, postgres_url: str) -> None:
     async with opened(pgbouncer_url, postgres_url, DRIVERS[0]):
         pass
