@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UnsupportedOperationError,
         WrongLoopError,
     )
+    from agnodb.policies import WriteFailure
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,7 @@ _HOMES = {
     "UnavailableError": "agnodb.errors",
     "UnsupportedOperationError": "agnodb.errors",
     "WrongLoopError": "agnodb.errors",
+    "WriteFailure": "agnodb.policies",
 }
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "StorageError",
     "UnavailableError",
     "UnsupportedOperationError",
+    "WriteFailure",
     "WrongLoopError",
     "__version__",
 ]

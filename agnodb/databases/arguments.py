@@ -8,6 +8,7 @@ from typing import Any
 from agnodb.config import TableNames
 from agnodb.drivers import Connecting
 from agnodb.errors import ConfigurationError
+from agnodb.policies import Policies
 from agnodb.urls import async_url, place_of
 
 _HIDDEN = "***"
@@ -27,6 +28,11 @@ def other_tables(arguments: Mapping[str, Any]) -> dict[str, str | None]:
 def connecting_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those among `arguments` that say how connections are made and kept (see `Connecting`)."""
     return {name: arguments[name] for name in Connecting.names() if arguments.get(name) is not None}
+
+
+def policy_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those among `arguments` that are policies (see `Policies`)."""
+    return {name: arguments[name] for name in Policies.names() if arguments.get(name) is not None}
 
 
 def connecting_of(arguments: Mapping[str, Any]) -> Connecting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import URL, Engine, MetaData, Table
@@ -24,6 +24,7 @@ from agnodb.migrations.boot import ensure_schema
 from agnodb.migrations.head import HEAD
 from agnodb.migrations.revision import current
 from agnodb.models.base import tables_for
+from agnodb.policies import DEFAULT_POLICIES, Policies
 from agnodb.records.health import HealthRecord
 from agnodb.sql.dialects import Dialect
 from agnodb.sql.repositories import SqlRepositories
@@ -47,6 +48,9 @@ class Settings:
     tables: Mapping[str, str | None]
     """agno's arguments for table names, those of tables that agnodb does not keep included."""
     connecting: Connecting = NOTHING_GIVEN
+    policies: Policies = DEFAULT_POLICIES
+    place: Mapping[str, Any] = field(default_factory=dict)
+    """The constructor's other arguments for where the tables are, as `to_dict()` has them."""
     migrations_url: URL | None = None
     """The way past the pooler, or of a user who may change tables, if that is another than `url`."""
     direct: Callable[[], contextlib.AbstractAsyncContextManager[Any]] | None = None
@@ -56,7 +60,7 @@ class Settings:
     def of(
         cls, *, kind: str, url: URL, dialect: Dialect, schema: str | None, id: str | None, create_schema: bool,
         tables: Mapping[str, str | None], others: Mapping[str, str | None], connecting: Connecting,
-        migrations_url: URL | None = None,
+        policies: Policies, place: Mapping[str, Any], migrations_url: URL | None = None,
         direct: Callable[[], contextlib.AbstractAsyncContextManager[Any]] | None = None,
     ) -> Settings:  # fmt: skip
         """The settings of constructor arguments. Raises ConfigurationError for table names that cannot be."""
@@ -70,6 +74,8 @@ class Settings:
             create_schema=create_schema,
             tables={**tables, **others},
             connecting=connecting,
+            policies=policies,
+            place=place,
             migrations_url=migrations_url,
             direct=direct,
         )
@@ -97,10 +103,10 @@ class Settings:
         """What is needed to construct the database again, without its password."""
         names = self.layout.names.as_dict()
         tables = {argument: names[concept] for argument, concept in TableNames.arguments().items()}
-        further = self.connecting.given()
+        further = {**self.connecting.given(), **self.policies.given()}
         if self.migrations_url is not None:
             further["migrations_url"] = safe_text(self.migrations_url)
-        return {"id": self.id, "type": self.kind, "db_url": self.safe_url, **tables, **further}
+        return {"id": self.id, "type": self.kind, "db_url": self.safe_url, **tables, **further, **self.place}
 
     def describe(self, kind: type) -> str:
         """The `repr` of a database of class `kind`."""
@@ -127,7 +133,7 @@ class DatabaseCore(AllMethods):
             retry_timeout=RETRY_SECONDS if connecting.retry_timeout is None else connecting.retry_timeout,
             busy_timeout=connecting.lock_timeout or BUSY_SECONDS,
         )
-        self._statements = Statements(settings.dialect, tables_for(layout))
+        self._statements = Statements(settings.dialect, tables_for(layout), settings.policies, place=settings.id)
         repositories = SqlRepositories(self._executor, self._statements)
         self.repositories = repositories
         self.sessions, self.runs = repositories.sessions, repositories.runs

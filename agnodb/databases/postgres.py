@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from sqlalchemy import URL, Engine
@@ -14,6 +14,7 @@ from agnodb.databases.arguments import (
     connecting_arguments,
     connecting_of,
     other_tables,
+    policy_arguments,
     rebuilt_url,
     table_arguments,
 )
@@ -23,6 +24,7 @@ from agnodb.databases.sync_sql import SyncSqlDatabase
 from agnodb.drivers import Connecting, Pooler, connect_arguments
 from agnodb.errors import ConfigurationError
 from agnodb.executors.engines import blocking_direct_engine, blocking_postgres_engine, direct_engine, postgres_engine
+from agnodb.policies import OnConflict, OnWriteFailed, Policies
 from agnodb.sql.dialects import PostgresDialect
 from agnodb.urls import EXAMPLES, async_url, direct_url, pooler_of, require_driver
 
@@ -46,6 +48,8 @@ class AsyncPostgresDb(SqlDatabase):
     `application_name` ("agnodb"). After `keepalives` seconds of silence (30; 0: never) the network is probed. All of
     this is said once per connection. What is given here goes before the same in `db_url`. A call that failed and may
     be made again is, until `retry_timeout` seconds after its beginning (10; 0: never).
+
+    `strict_owner`, `on_conflict`, `counters` and `on_write_failed` are the policies of `agnodb.policies.Policies`.
 
     Raises ConfigurationError for a URL that is none of PostgreSQL and for arguments that cannot be, among them
     timeouts through such a pooler (which refuses them: set them for the role); MissingDriverError without the driver.
@@ -91,14 +95,15 @@ class AsyncPostgresDb(SqlDatabase):
         application_name: str | None = None,
         keepalives: float | None = None,
         retry_timeout: float | None = None,
+        strict_owner: bool = False,
+        on_conflict: OnConflict = "last_write_wins",
+        counters: Sequence[str] | None = None,
+        on_write_failed: OnWriteFailed | None = None,
     ) -> None:
         url = async_url(_needed(db_url)) if db_engine is None else db_engine.url
         settings = postgres_settings("async_postgres", locals(), url, direct_engine)
         super().__init__(settings, lambda: postgres_engine(settings.url, settings.connecting), db_engine)
         self.db_url, self.db_schema = db_url, settings.layout.schema or DEFAULT_SCHEMA
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**super().to_dict(), "db_schema": self.db_schema}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -158,14 +163,15 @@ class PostgresDb(SyncSqlDatabase):
         application_name: str | None = None,
         keepalives: float | None = None,
         retry_timeout: float | None = None,
+        strict_owner: bool = False,
+        on_conflict: OnConflict = "last_write_wins",
+        counters: Sequence[str] | None = None,
+        on_write_failed: OnWriteFailed | None = None,
     ) -> None:
         url = _blocking(async_url(_needed(db_url))) if db_engine is None else db_engine.url
         settings = postgres_settings("postgres", locals(), url, blocking_direct_engine)
         super().__init__(settings, lambda: blocking_postgres_engine(settings.url, settings.connecting), db_engine)
         self.db_url, self.db_schema = db_url, settings.layout.schema or DEFAULT_SCHEMA
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**super().to_dict(), "db_schema": self.db_schema}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -191,6 +197,7 @@ def rebuilt_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
         ),
         **table_arguments(data),
         **connecting_arguments(data),
+        **policy_arguments(data),
     }
 
 
@@ -207,17 +214,20 @@ def postgres_settings(
     if arguments["db_engine"] is None:
         connect_arguments(url, connecting)  # what is wrong is told here, and not at the first call
         require_driver(url)
+    schema = DEFAULT_SCHEMA if arguments["db_schema"] is None else arguments["db_schema"]
     way = _way_of_migrations(url, arguments["migrations_url"], connecting)
     return Settings.of(
         kind=kind,
         url=url,
         dialect=PostgresDialect(),
-        schema=DEFAULT_SCHEMA if arguments["db_schema"] is None else arguments["db_schema"],
+        schema=schema,
         id=arguments["id"],
         create_schema=arguments["create_schema"],
         tables=table_arguments(arguments),
         others=other_tables(arguments),
         connecting=connecting,
+        policies=Policies(**policy_arguments(arguments)),
+        place={"db_schema": schema or DEFAULT_SCHEMA},
         migrations_url=None if arguments["migrations_url"] is None else way,
         direct=None if way is None else lambda: direct(way, connecting),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,12 +11,19 @@ from typing import Any, Self
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agnodb.databases.arguments import connecting_arguments, connecting_of, other_tables, table_arguments
+from agnodb.databases.arguments import (
+    connecting_arguments,
+    connecting_of,
+    other_tables,
+    policy_arguments,
+    table_arguments,
+)
 from agnodb.databases.core import Settings
 from agnodb.databases.sql import SqlDatabase
 from agnodb.databases.sync_sql import SyncSqlDatabase
 from agnodb.errors import ConfigurationError
 from agnodb.executors.engines import SharedMemory, blocking_sqlite_engine, prepare_sqlite, sqlite_engine
+from agnodb.policies import OnConflict, OnWriteFailed, Policies
 from agnodb.sql.dialects import SqliteDialect
 from agnodb.urls import async_url
 
@@ -29,6 +36,7 @@ class AsyncSqliteDb(SqlDatabase):
     the current folder. A database in memory (``sqlite://``) is one for all threads and loops of this instance.
     Each table has an argument for its name, as in agno. There are at most `pool_size` connections for each event loop
     (15); a call waits `pool_timeout` seconds for one of them (30), and `lock_timeout` for another writer (30).
+    `strict_owner`, `on_conflict`, `counters` and `on_write_failed` are the policies of `agnodb.policies.Policies`.
 
     Raises ConfigurationError for a URL that is none of SQLite. Nothing is opened before the first call.
     """
@@ -64,6 +72,10 @@ class AsyncSqliteDb(SqlDatabase):
         pool_timeout: float | None = None,
         lock_timeout: float | None = None,
         retry_timeout: float | None = None,
+        strict_owner: bool = False,
+        on_conflict: OnConflict = "last_write_wins",
+        counters: Sequence[str] | None = None,
+        on_write_failed: OnWriteFailed | None = None,
     ) -> None:
         place = SqlitePlace.of(db_file, None if db_engine is None else db_engine.url, db_url)
         settings = place.settings("async_sqlite", locals())
@@ -76,9 +88,6 @@ class AsyncSqliteDb(SqlDatabase):
         await super().close()
         if self._memory is not None:
             self._memory.close()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**super().to_dict(), "db_url": self.db_url, "db_file": self.db_file}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -127,6 +136,10 @@ class SqliteDb(SyncSqlDatabase):
         pool_timeout: float | None = None,
         lock_timeout: float | None = None,
         retry_timeout: float | None = None,
+        strict_owner: bool = False,
+        on_conflict: OnConflict = "last_write_wins",
+        counters: Sequence[str] | None = None,
+        on_write_failed: OnWriteFailed | None = None,
     ) -> None:
         place = SqlitePlace.of(db_file, None if db_engine is None else db_engine.url, db_url)
         settings = place.settings("sqlite", locals())
@@ -140,9 +153,6 @@ class SqliteDb(SyncSqlDatabase):
         if self._memory is not None:
             self._memory.close()
 
-    def to_dict(self) -> dict[str, Any]:
-        return {**super().to_dict(), "db_url": self.db_url, "db_file": self.db_file}
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """See `AsyncSqliteDb.from_dict`."""
@@ -155,7 +165,7 @@ AsyncSqliteDb.__name__, SqliteDb.__name__ = "AgnodbAsyncSqliteDb", "AgnodbSqlite
 
 def _rebuilt_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
     place = {name: data.get(name) for name in ("id", "db_url", "db_file")}
-    return {**place, **table_arguments(data), **connecting_arguments(data)}
+    return {**place, **table_arguments(data), **connecting_arguments(data), **policy_arguments(data)}
 
 
 @dataclass(frozen=True)
@@ -195,6 +205,8 @@ class SqlitePlace:
             tables=table_arguments(arguments),
             others=other_tables(arguments),
             connecting=connecting_of(arguments),
+            policies=Policies(**policy_arguments(arguments)),
+            place={"db_url": arguments["db_url"], "db_file": self.file},
         )
 
 

@@ -26,6 +26,7 @@ class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
     """
 
     def __init__(self, settings: Settings, make_engine: Callable[[], Engine], db_engine: Engine | None) -> None:
+        settings.policies.need_no_loop()
         BaseDb.__init__(self, id=settings.id, **settings.tables)
         made = make_engine if db_engine is None else lambda: db_engine
         self._core = DatabaseCore(settings, BlockingEngines(made, owned=db_engine is None))
@@ -55,10 +56,7 @@ class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
         return self._core.statements_run
 
     def create_tables(self) -> None:
-        """Make the tables where there are none yet. The first call of any method does this too.
-
-        Raises SchemaOutdatedError, with the command to run, when there are tables of an older shape.
-        """
+        """See `agnodb.databases.core.DatabaseCore.create_tables`."""
         drive(self._core.create_tables())
 
     def _create_all_tables(self) -> None:
@@ -68,10 +66,7 @@ class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
         return drive(self._core._get_table(table_type, create_table_if_not_found))
 
     def health(self) -> HealthRecord:
-        """Whether the database answers and how fast, its schema's revision, and the figures of the pool.
-
-        Raises nothing when the database is down: `ok` is False then, with the error's class and its safe text.
-        """
+        """See `agnodb.databases.core.DatabaseCore.health`."""
         return drive(self._core.health())
 
     def table_exists(self, table_name: str) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Executable, Select, SelectBase
 
 from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
+from agnodb.policies import DEFAULT_POLICIES, Policies
 from agnodb.records.base import Record
 from agnodb.sql.dialects.base import Dialect
 from agnodb.sql.executor import Executor, Row, Shape
@@ -19,10 +20,15 @@ G = TypeVar("G")
 
 
 class Statements:
-    """The prepared shapes of one layout on one dialect; shared by a database's repositories and transactions."""
+    """The prepared shapes of one layout on one dialect; shared by a database's repositories and transactions.
 
-    def __init__(self, dialect: Dialect, tables: Tables) -> None:
-        self.dialect, self.tables = dialect, tables
+    `place` is the same for every object on the same database (`db.id`), and another for another.
+    """
+
+    def __init__(
+        self, dialect: Dialect, tables: Tables, policies: Policies = DEFAULT_POLICIES, place: str | None = None
+    ) -> None:
+        self.dialect, self.tables, self.policies, self.place = dialect, tables, policies, place
         self._shapes: dict[tuple[Any, ...], Shape] = {}
         self._rows: dict[Any, RowMap[Any]] = {}
 
@@ -57,7 +63,7 @@ class SqlRepository(Generic[R]):
 
     def __init__(self, executor: Executor, statements: Statements) -> None:
         self._executor, self._statements = executor, statements
-        self.dialect, self.tables = statements.dialect, statements.tables
+        self.dialect, self.tables, self.policies = statements.dialect, statements.tables, statements.policies
         self.table: Table = getattr(statements.tables, self.concept)
         self.rows: RowMap[R] = statements.rows(self.record, self.table)
         self.listing = LISTINGS[self.concept]

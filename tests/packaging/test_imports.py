@@ -94,7 +94,7 @@ def for_type_checkers() -> set[str]:
 def test_all_is_exactly_the_public_names() -> None:
     public = {name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")}
     public -= {"Any", "ClassVar"}
-    public |= {"AsyncPostgresDb", "AsyncSqliteDb", "PostgresDb", "SqliteDb", "__version__"}
+    public |= {"AsyncPostgresDb", "AsyncSqliteDb", "PostgresDb", "SqliteDb", "WriteFailure", "__version__"}
     assert list(agnodb.__all__) == sorted(public)
     assert for_type_checkers() == public - {"__version__"}
     assert dir(agnodb) == sorted(public)

@@ -1,0 +1,89 @@
+"""What an application may decide about its data: who must say who they are, and what happens to conflicts and failures.
+
+These are arguments of every database's constructor, of the same names.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from agnodb.errors import AgnoDbError, ConfigurationError
+
+OnConflict = Literal["last_write_wins", "raise"]
+
+SESSION_METRICS = "session_data.session_metrics"
+"""Where agno sums up the tokens and the cost of a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFailure:
+    """A write that was not done: what `on_write_failed` is given.
+
+    `getattr(db, failure.method)(**failure.arguments)` does it again. `arguments` holds the caller's own objects.
+    """
+
+    method: str
+    arguments: Mapping[str, Any] = field(repr=False)
+    error: AgnoDbError
+
+
+OnWriteFailed = Callable[[WriteFailure], Awaitable[None] | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policies:
+    """The policies of one database. Raises ConfigurationError for a value that cannot be."""
+
+    strict_owner: bool = False
+    """Refuse `user_id=None` wherever a method takes a `user_id`, or a row has one: OwnershipError."""
+    on_conflict: OnConflict = "last_write_wins"
+    """What becomes of a value in a session's state that two writers have changed since it was read:
+    ``last_write_wins`` keeps that of the one who saves last, ``raise`` raises StaleVersionError to them."""
+    counters: Sequence[str] = (SESSION_METRICS,)
+    """Paths, like ``session_data.session_state.visits``, whose numbers are added up, those inside included."""
+    on_write_failed: OnWriteFailed | None = None
+    """Called with a `WriteFailure` for each flat method that could not write, before it raises: agno swallows some of
+    these errors. It may be a coroutine function where the database is asynchronous."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.strict_owner, bool):
+            raise ConfigurationError("strict_owner is True or False.")
+        if self.on_conflict not in ("last_write_wins", "raise"):
+            raise ConfigurationError("on_conflict is 'last_write_wins' or 'raise'.")
+        if isinstance(self.counters, str) or not all(_is_path(path) for path in self.counters):
+            raise ConfigurationError("counters are paths that begin with session_data or metadata, joined by dots.")
+        object.__setattr__(self, "counters", tuple(self.counters))
+        if self.on_write_failed is not None and not callable(self.on_write_failed):
+            raise ConfigurationError("on_write_failed is a function of one argument, a WriteFailure.")
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of the arguments."""
+        return tuple(f.name for f in fields(cls))
+
+    def given(self) -> dict[str, Any]:
+        """The arguments that are not the default and can be stored, as plain JSON values."""
+        stored: dict[str, Any] = {}
+        if self.strict_owner:
+            stored["strict_owner"] = True
+        if self.on_conflict != "last_write_wins":
+            stored["on_conflict"] = self.on_conflict
+        if self.counters != (SESSION_METRICS,):
+            stored["counters"] = list(self.counters)
+        return stored
+
+    def need_no_loop(self) -> None:
+        """Raises ConfigurationError for an `on_write_failed` that only an event loop can run."""
+        hook = self.on_write_failed
+        if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
+            raise ConfigurationError("on_write_failed of a sync database must be a plain function.")
+
+
+def _is_path(path: Any) -> bool:
+    return isinstance(path, str) and all(path.split(".")) and path.split(".")[0] in ("session_data", "metadata")
+
+
+DEFAULT_POLICIES = Policies()
