@@ -10,6 +10,10 @@ from agno.session import AgentSession, TeamSession, WorkflowSession
 
 from agnodb.errors import InvalidValueError
 from agnodb.records.sessions import SessionRecord, SessionType
+from agnodb.records.snapshots import Snapshot
+
+# Survives what agno does with a session: copy.copy shares it, to_dict() leaves it out.
+_SNAPSHOT = "_agnodb_snapshot"
 
 
 class SessionObjects:
@@ -27,6 +31,8 @@ class SessionObjects:
             "session_data": session.session_data,
             "metadata": session.metadata,
             "created_at": session.created_at,
+            "updated_at": session.updated_at,
+            "snapshot": session.__dict__.setdefault(_SNAPSHOT, Snapshot()),
         }
         if isinstance(session, WorkflowSession):
             return SessionRecord(
@@ -50,6 +56,7 @@ class SessionObjects:
         session = deserialize_session(session_type, {**record.to_dict(), "runs": documents})
         if runs and not documents:
             session.runs = list(runs)
+        session.__dict__[_SNAPSHOT] = record.snapshot
         return session
 
     def session_runs(self, session: Any) -> list[Any] | None:

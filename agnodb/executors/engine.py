@@ -32,6 +32,8 @@ class EngineExecutor:
     for `busy_timeout` seconds while SQLite has another writer.
     """
 
+    final = True
+
     def __init__(
         self,
         engines: Engines,
@@ -86,6 +88,8 @@ class EngineExecutor:
             try:
                 result = await once(attempts)
             except UnavailableError as failure:
+                if attempts.uncertain(failure):
+                    failure.facts["maybe_done"] = True
                 pause = attempts.pause(failure, idempotent=idempotent)
                 unreachable = attempts.unreachable(failure)
                 if pause is None or (hopeless and unreachable):
@@ -206,6 +210,8 @@ class _Transaction:
     It begins with its first statement: until that one has succeeded nothing has happened, and it can be run again on
     another connection, whatever it is. So a transaction does not fail because a connection had died in the pool.
     """
+
+    final = False
 
     def __init__(self, outer: EngineExecutor, state: EngineState) -> None:
         self._outer, self._state = outer, state

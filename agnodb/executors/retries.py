@@ -81,6 +81,10 @@ class Attempts:
         ours = "sqlite_code" in failure.facts or isinstance(failure.__cause__, exc.TimeoutError)
         return not (self.sent or ours)
 
+    def uncertain(self, failure: UnavailableError) -> bool:
+        """Whether what this attempt was to do may have been done all the same."""
+        return self.sent and (self.lost or lost_by(failure.facts.get("sqlstate", "")))
+
     def _may_repeat(self, failure: UnavailableError, idempotent: bool) -> bool:
         harmless = idempotent or not self.sent
         sqlstate = failure.facts.get("sqlstate")

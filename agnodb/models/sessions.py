@@ -40,3 +40,5 @@ class Session(Base):
     """Advanced by every write of agnodb; NULL on a row that agno wrote."""
     agnodb_run_counter: Mapped[int | None]
     """The index that the session's next run gets; NULL until the first one."""
+    agnodb_recent_writes: Mapped[str | None]
+    """The tokens of the last saves, latest first (see `agnodb.records.snapshots`)."""

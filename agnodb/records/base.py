@@ -14,6 +14,10 @@ def internal(column: str, default: Any = None) -> Any:
     return field(default=default, metadata={"column": column, "internal": True})
 
 
+UNSTORED = {"column": None, "internal": True}
+"""Metadata of a field that is no column: something that a record carries with it."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Record:
     """One row. Values are what the codec decodes: JSON columns are Python values, never text."""
@@ -59,4 +63,5 @@ def public_fields(record: type[Record]) -> tuple[str, ...]:
 
 def column_fields(record: type[Record]) -> dict[str, str]:
     """Column name -> field name, in the order of the fields."""
-    return {f.metadata.get("column", f.name): f.name for f in fields(record)}
+    columns = ((f.metadata.get("column", f.name), f.name) for f in fields(record))
+    return {column: name for column, name in columns if column is not None}

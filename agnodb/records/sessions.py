@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from agnodb.records.base import Record, internal
+from agnodb.records.base import UNSTORED, Record, internal
+from agnodb.records.snapshots import Snapshot
 
 
 class SessionType(StrEnum):
@@ -19,7 +20,10 @@ class SessionType(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class SessionRecord(Record):
-    """One row of agno_sessions. Times are epoch seconds. Runs are rows of their own, see `RunRecord`."""
+    """One row of agno_sessions. Times are epoch seconds. Runs are rows of their own, see `RunRecord`.
+
+    A record that was read carries a `snapshot` of its row, so that `upsert` knows what was changed in it since.
+    """
 
     session_id: str
     session_type: str
@@ -36,3 +40,4 @@ class SessionRecord(Record):
     created_at: int | None = None
     updated_at: int | None = None
     row_version: int | None = internal("agnodb_row_version")
+    snapshot: Snapshot = field(default_factory=Snapshot, repr=False, compare=False, metadata=UNSTORED)

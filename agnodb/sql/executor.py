@@ -31,6 +31,12 @@ class Shape:
 class Executor(Protocol):
     """Runs shapes: each on its own, or all of them inside one transaction."""
 
+    @property
+    def final(self) -> bool:
+        """Whether what `execute` has done is stored for good when it returns; inside a transaction it is not: whoever
+        ends that may still undo it."""
+        ...
+
     async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """The rows of `shape` run with `parameters`; none for a statement that returns none.
 

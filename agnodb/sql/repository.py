@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Executable, Select, SelectBase, Table, bindparam, delete, func, select
 
+from agnodb.contracts.strict_owner import StrictOwner
 from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
 from agnodb.policies import DEFAULT_POLICIES, Policies
@@ -53,7 +54,7 @@ class Statements:
         return found
 
 
-class SqlRepository(Generic[R]):
+class SqlRepository(StrictOwner, Generic[R]):
     """Base of the SQL repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
 
     concept: ClassVar[str]
@@ -84,7 +85,11 @@ class SqlRepository(Generic[R]):
     ) -> R | None:
         """The record of the first row, or None."""
         rows = await self.run(name, build, parameters, *variant)
-        return self.rows.read(rows[0]) if rows else None
+        return self.read(rows[0]) if rows else None
+
+    def read(self, row: Row) -> R:
+        """The record of a row of `self.rows.selected()`."""
+        return self.rows.read(row)
 
     # -- reads ------------------------------------------------------------------------------------------------
 
@@ -122,7 +127,7 @@ class SqlRepository(Generic[R]):
         variant = (names, tuple(sorted(conditions)), page.sort_by, page.sort_order, page.limit is None)
         rows = await self.run("page", build, {**bound, **limits}, *variant)
         if rows:
-            return [self.rows.read(row) for row in rows], rows[0][-1] if page.limit is not None else len(rows)
+            return [self.read(row) for row in rows], rows[0][-1] if page.limit is not None else len(rows)
         if not page.offset and page.limit != 0:
             return [], 0
         counted = await self.run("count", lambda *_: self._count(where()), bound, *variant[:2])

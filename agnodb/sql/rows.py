@@ -81,6 +81,7 @@ class RowMap(Generic[R]):
         self._fields = column_fields(record)
         self.columns: tuple[Column[Any], ...] = tuple(table.c[name] for name in self._fields)
         self._in = {c.name: _binder(c) for c in self.columns}
+        self._positions = {c.name: place for place, c in enumerate(self.columns)}
         self._required = frozenset(c.name for c in self.columns if not c.nullable)
         self._out = tuple(zip(self._fields.values(), map(_reader, self.columns), strict=True))
 
@@ -100,6 +101,10 @@ class RowMap(Generic[R]):
                 for (name, convert), value in zip(self._out, row, strict=False)
             }
         )
+
+    def position(self, column: str) -> int:
+        """Where `column` stands in a row of `selected()`."""
+        return self._positions[column]
 
     def binds(self, names: Iterable[str]) -> dict[str, ColumnElement[Any]]:
         """Column name -> the value bound for it, see `parameters`."""

@@ -8,25 +8,23 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Executable, String, Update, bindparam, func, or_, select, update
 
 from agnodb import clock, codec
-from agnodb.errors import InvalidValueError, OwnershipError
+from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.sessions import SessionRecord, SessionType
+from agnodb.records.snapshots import DOCUMENTS
 from agnodb.sql.dialects.base import like_pattern
-from agnodb.sql.ownership import keep_owner, may_write
-from agnodb.sql.repository import SqlRepository
+from agnodb.sql.ownership import may_write
 from agnodb.sql.rows import integer_in, text_in
+from agnodb.sql.session_saves import COMPONENT, SessionSaves
 
-_COMMON = ("session_data", "metadata", "summary")
-_COMPONENT = {kind: (f"{kind}_id", f"{kind}_data") for kind in SessionType}
 _ACTIVE = ("PENDING", "RUNNING", "PAUSED")
 
 
-class SqlSessionRepository(SqlRepository[SessionRecord]):
+class SqlSessionRepository(SessionSaves):
     """See `agnodb.contracts.sessions.SessionRepository`."""
 
     concept = "sessions"
-    record = SessionRecord
-    idempotent = frozenset({"upsert", "rename", "set_data"})
+    idempotent = frozenset({"rename", "set_data"})
 
     async def get(
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
@@ -64,60 +62,30 @@ class SqlSessionRepository(SqlRepository[SessionRecord]):
     def _component(self, session_type: str | None) -> ColumnElement[bool]:
         component_id = bindparam("component_id", type_=String())
         kinds = list(SessionType) if session_type is None else [SessionType(session_type)]
-        return or_(*(self.table.c[_COMPONENT[kind][0]] == component_id for kind in kinds))
+        return or_(*(self.table.c[COMPONENT[kind][0]] == component_id for kind in kinds))
 
     def _name_match(self) -> ColumnElement[bool]:
         return self.dialect.text_match(self.dialect.json_text(self.table.c.session_data, "session_name"), "name")
 
     async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
-        given = self._parameters(session, updated_at)
-        stored = await self.first("upsert", self._upsert, given, session.session_type)
-        if stored is None:
-            raise OwnershipError(session_id=session.session_id, user_id=session.user_id)
-        return stored
-
-    def _upsert(self, session_type: str) -> Executable:
-        stored, values = self.table, self._values(session_type)
-        changed = {name: values[name] for name in (*_COMMON, *_COMPONENT[SessionType(session_type)])}
-        update = {
-            **changed,
-            "user_id": keep_owner(stored, values["user_id"]),
-            "updated_at": bindparam("now", type_=BigInteger()),
-            "agnodb_row_version": func.coalesce(stored.c.agnodb_row_version, 0) + 1,
-        }
-        owned = may_write(stored, values["user_id"])
-        statement = self.dialect.upsert(self.table, values, ["session_id"], update, owned)
-        return statement.returning(*self.rows.selected())
+        return await self.save(session, self._parameters(session, updated_at))
 
     async def insert_if_absent(self, session: SessionRecord) -> bool:
         rows = await self.run("insert_if_absent", self._insert, self._parameters(session), session.session_type)
         return bool(rows)
 
     def _insert(self, session_type: str) -> Executable:
-        values = self._values(session_type)
+        values = self.values(session_type)
         statement = self.dialect.upsert(self.table, values, ["session_id"], update=None)
         return statement.returning(self.key)
 
-    def _values(self, session_type: str) -> dict[str, ColumnElement[Any]]:
-        """A session has the id and the data of one component only: the others are not touched."""
-        names = (
-            "session_id",
-            "session_type",
-            "user_id",
-            "created_at",
-            "updated_at",
-            *_COMMON,
-            *_COMPONENT[SessionType(session_type)],
-        )
-        return {**self.rows.binds(names), "agnodb_row_version": bindparam("first_version", 1, type_=BigInteger())}
-
     def _parameters(self, session: SessionRecord, updated_at: int | None = None) -> dict[str, Any]:
         try:
-            component = _COMPONENT[SessionType(session.session_type)]
+            component = COMPONENT[SessionType(session.session_type)]
         except ValueError as error:
             raise InvalidValueError("A session is of an agent, a team or a workflow.") from error
         now = clock.now()
-        names = ("session_id", "session_type", "user_id", *_COMMON, *component)
+        names = ("session_id", "session_type", "user_id", *DOCUMENTS, *component)
         values = {name: getattr(session, name) for name in names}
         created_at = now if session.created_at is None else session.created_at
         first = created_at if updated_at is None else updated_at

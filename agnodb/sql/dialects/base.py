@@ -33,6 +33,14 @@ class Dialect(ABC):
         """A JSON column as text, so that no engine's JSON codec touches it."""
 
     @abstractmethod
+    def fingerprint(self, text: str | None) -> str | None:
+        """What tells a JSON column's text (of `json_out`) from any other, for `unchanged`."""
+
+    @abstractmethod
+    def unchanged(self, column: Column[Any], name: str) -> ColumnElement[bool]:
+        """Whether a JSON column still holds the text whose `fingerprint` is the bind `name`."""
+
+    @abstractmethod
     def json_text(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         """The value at `key` of a JSON object, as text; NULL when there is none."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -49,6 +50,14 @@ class PostgresDialect(OnConflict):
 
     def json_out(self, column: Column[Any]) -> ColumnElement[Any]:
         return cast(column, Text).label(column.name)
+
+    def fingerprint(self, text: str | None) -> str | None:
+        # Not the text itself: it would have to be sent, and parsed, with every save.
+        return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+
+    def unchanged(self, column: Column[Any], name: str) -> ColumnElement[bool]:
+        digest = func.sha256(func.convert_to(cast(column, Text), "UTF8"))
+        return func.encode(digest, "hex").is_not_distinct_from(bindparam(name, type_=Text()))
 
     def json_text(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         text: ColumnElement[Any] = cast(document, JSONB)[key].astext

@@ -43,6 +43,12 @@ class SqliteDialect(OnConflict):
     def json_out(self, column: Column[Any]) -> ColumnElement[Any]:
         return type_coerce(column, Text).label(column.name)
 
+    def fingerprint(self, text: str | None) -> str | None:
+        return text
+
+    def unchanged(self, column: Column[Any], name: str) -> ColumnElement[bool]:
+        return cast(column, Text).is_not_distinct_from(cast(bindparam(name, type_=Text()), Text))
+
     def json_text(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         return cast(func.json_extract(_valid(document), f'$."{key}"'), Text)
 

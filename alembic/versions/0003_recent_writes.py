@@ -1,0 +1,24 @@
+"""What a session's row remembers of its last saves
+
+A column that agno's writes leave NULL.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import String
+
+from agnodb.migrations.operations import SchemaOperations, optional
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade(schema: SchemaOperations) -> None:
+    for field in optional(String, "agnodb_recent_writes"):
+        schema.add_column("sessions", field)
+
+
+def downgrade(schema: SchemaOperations) -> None:
+    schema.drop_column("sessions", "agnodb_recent_writes")
