@@ -46,6 +46,17 @@ def merged(name: str, base: Any, mine: Any, theirs: Any, policies: Policies) -> 
     return result if result or mine is not None else None
 
 
+def has_counter(documents: Mapping[str, Any], policies: Policies) -> bool:
+    """Whether there is anything at the path of a counter in `documents`, by name."""
+    for path in policies.counters:
+        value: Any = documents
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value:
+            return True
+    return False
+
+
 class _Merge:
     def __init__(self, policies: Policies) -> None:
         self._raises = policies.on_conflict == "raise"

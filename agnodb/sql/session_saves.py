@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Executable, String, and_, bindparam, func, select, update
 
 from agnodb.errors import OwnershipError, UnavailableError
+from agnodb.merge import has_counter
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS, MOST_OPEN, TOKEN_LENGTH, Documents, Save, Snapshot, merged_documents
 from agnodb.sql.executor import Executor, Row
@@ -79,11 +80,16 @@ class SessionSaves(SqlRepository[SessionRecord]):
 
     async def _save_alone(self, saving: _Saving) -> tuple[Row, bool] | None:
         """The stored row, and whether it is as given. None: others have written, it is not ours, or nobody knows."""
-        snapshot, documents = saving.session.snapshot, saving.save.documents
+        session, snapshot, documents = saving.session, saving.session.snapshot, saving.save.documents
+        if snapshot.seen is not None:
+            condition = "seen"
+        else:  # two beginnings that count the same have counted twice
+            counts = session.updated_at is None and has_counter(session.to_dict(), self.policies)
+            condition = "absent" if counts else "same"
         if snapshot.base is not None and snapshot.seen is not None and snapshot.base is not snapshot.seen:
             documents = merged_documents(snapshot.base, documents, snapshot.seen, self.policies)
         try:
-            row = await self._insert_or_replace(saving, documents, snapshot.seen)
+            row = await self._upsert_if(condition, saving, documents)
         except UnavailableError as failure:
             if not (self._executor.final and failure.facts.get("maybe_done")):
                 raise
@@ -91,22 +97,25 @@ class SessionSaves(SqlRepository[SessionRecord]):
             return None
         return None if row is None else (row, documents is saving.save.documents)
 
-    async def _insert_or_replace(self, saving: _Saving, documents: Documents, seen: Documents | None) -> Row | None:
+    async def _upsert_if(self, condition: str, saving: _Saving, documents: Documents) -> Row | None:
         parameters = {**saving.given, **dict(zip(_BOUND, documents, strict=True)), "save": saving.save.token}
-        if seen is not None:
-            parameters.update(zip(_SEEN, map(self.dialect.fingerprint, seen), strict=True))
-        rows = await self.run("upsert", self._upsert, parameters, saving.session.session_type, seen is not None)
+        if condition == "seen":
+            fingerprints = map(self.dialect.fingerprint, saving.session.snapshot.seen or ())
+            parameters.update(zip(_SEEN, fingerprints, strict=True))
+        rows = await self.run("upsert", self._upsert, parameters, saving.session.session_type, condition)
         return rows[0] if rows else None
 
-    def _upsert(self, session_type: str, known: bool) -> Executable:
+    def _upsert(self, session_type: str, condition: str) -> Executable:
+        """Insert the row; replace it where it is as `seen`, or the `same` anyway."""
         values = {**self.values(session_type), _RECENT: _TOKEN}
-        if not known:
-            statement = self.dialect.upsert(self.table, values, ["session_id"], update=None)
+        changes = None if condition == "absent" else self._changes(session_type)
+        columns = [self.table.c[name] for name in DOCUMENTS]
+        if condition == "seen":
+            unchanged = list(map(self.dialect.unchanged, columns, _SEEN))
         else:
-            columns = (self.table.c[name] for name in DOCUMENTS)
-            mine = and_(may_write(self.table, values["user_id"]), *map(self.dialect.unchanged, columns, _SEEN))
-            statement = self.dialect.upsert(self.table, values, ["session_id"], self._changes(session_type), mine)
-        return statement.returning(*self.rows.selected())
+            unchanged = [column.is_not_distinct_from(self.dialect.excluded(column.name)) for column in columns]
+        mine = and_(may_write(self.table, values["user_id"]), *unchanged)
+        return self.dialect.upsert(self.table, values, ["session_id"], changes, mine).returning(*self.rows.selected())
 
     # -- a row that others write too --------------------------------------------------------------------------
 
@@ -117,7 +126,7 @@ class SessionSaves(SqlRepository[SessionRecord]):
             if rows:
                 return await inside._save_locked(saving, rows[0], tried), False
             # It was deleted meanwhile, or never there and inserted by others just now.
-            inserted = await inside._insert_or_replace(saving, saving.save.documents, None)
+            inserted = await inside._upsert_if("absent", saving, saving.save.documents)
             if inserted is not None:
                 return inserted, True
 

@@ -22,6 +22,7 @@ from agnodb.diagnosis.facts import (
 from agnodb.diagnosis.finding import Commands, Finding, Severity, quoted
 from agnodb.diagnosis.findings import findings_of, no_connection
 from agnodb.errors import MissingDriverError, UnavailableError
+from agnodb.migrations.head import HEAD
 
 SERVER = PostgresFacts(
     version="PostgreSQL 18.4", number=180004, role="app", database="agents", encoding="UTF8", replica=False,
@@ -34,7 +35,7 @@ SERVER = PostgresFacts(
 )  # fmt: skip
 FACTS = Facts(
     server=SERVER,
-    schema=SchemaFacts(state=SchemaState.CURRENT, revision="0002"),
+    schema=SchemaFacts(state=SchemaState.CURRENT, revision=HEAD),
     latency=Latency(connect_ms=9.0, round_trip_ms=0.4),
 )
 COMMANDS = Commands(Layout("ai"))

@@ -47,6 +47,7 @@ def test_every_command(database: Database, monkeypatch: pytest.MonkeyPatch) -> N
     assert upgraded.stdout == f"{HEAD} (head)\n"
     assert "0001 -> 0002" in upgraded.stderr
     assert says("check") == f"{HEAD} (head), nothing differs\n"
+    assert says("downgrade", "-1") == "0002\n"
     assert says("downgrade", "-1") == "0001\n"
     assert says("stamp", "head") == f"{HEAD} (head)\n"
     drifted = run("check")
@@ -84,7 +85,7 @@ def test_sql_is_all_there_is_on_stdout(sqlite: Database) -> None:
     with sqlite3.connect(sqlite.url.removeprefix("sqlite:///")) as connection:
         connection.executescript(script)
     assert says("check", "--url", sqlite.url).startswith(HEAD)
-    assert "DROP TABLE" in says("sql", "0002:base", "--url", sqlite.url)
+    assert "DROP TABLE" in says("sql", f"{HEAD}:base", "--url", sqlite.url)
     postgres = says("sql", "--url", "postgresql://nobody@nowhere/x", "--schema", "My-Schema")
     assert 'CREATE SCHEMA IF NOT EXISTS "My-Schema"' in postgres
 
