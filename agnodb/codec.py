@@ -24,22 +24,21 @@ integral float from 1e16 on becomes an int (its float() is the original), and an
 Anything else has a one-way form and never fails the row. It is the first of these that works: the value of an
 Enum, `model_dump()`, `to_dict()`, the fields of a dataclass, `tolist()` (numpy), `dict()` of a Mapping,
 `str()`, `repr()`, "<module.Class>". Where such a form cannot be hashed, a key becomes its text and a set
-becomes a list.
+becomes a list. So they do where two would become one, as of {Colour.RED, "red"}; of two keys, the one that is
+its own form keeps it, and a text that is taken too is numbered.
 
 What contains itself, or would be nested deeper than MAX_DEPTH, is refused when it is written.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
+import re
 from base64 import b64decode, b64encode
-from collections import deque
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import Enum
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -47,6 +46,7 @@ from uuid import UUID
 import orjson
 
 from agnodb.errors import InvalidValueError
+from agnodb.forms import OWN, lower, text_of
 from agnodb.text import UNSTORABLE, escape, unescape
 
 TAG = "$agnodb"
@@ -93,11 +93,15 @@ def _fast(value: Any) -> str | None:
 
     It would write NaN as null, and UUID, datetime, Enum and dataclass as it likes: it gets exact types only.
     """
-    if type(value) is int or type(value) is float or not _all_plain((value,), _FAST_DEPTH):
+    if type(value) is int or type(value) is float:
         return None
     try:
+        if not _all_plain((value,), _FAST_DEPTH):
+            return None
         text = orjson.dumps(value).decode()
     except orjson.JSONEncodeError:  # lone surrogates, ints over 64 bits
+        return None
+    except RuntimeError:  # another thread changes it meanwhile: `_node` reads copies
         return None
     return None if "\\u0000" in text or _QUOTED_TAG in text else text
 
@@ -153,11 +157,12 @@ def _node(value: Any, depth: int, path: set[int]) -> Any:
     if here in path or depth > MAX_DEPTH:
         raise InvalidValueError("The value contains itself or is nested too deeply.")
     path.add(here)
-    value = _lower(value)
+    value = lower(value)
     kind = type(value)
     node: Any
     if kind is dict:
-        keys = [_key(key, depth + 4, path) for key in value]
+        value = value.copy()  # a form of what is inside, or another thread, may change it
+        keys = _apart(value, [_key(key, depth + 4, path) for key in value])
         plain = all(type(key) is str and key != TAG for key in keys)
         inner = depth + (1 if plain else 4)  # the brackets of the tag count
         pairs: list[tuple[Any, Any]] = []
@@ -170,8 +175,8 @@ def _node(value: Any, depth: int, path: set[int]) -> Any:
             node.append(_node(item, depth + 1, path))
     elif kind is set or kind is frozenset:
         # By their JSON text, because that orders members of any type.
-        node = sorted((_node(item, depth + 3, path) for item in value), key=_dump)
-        if all(map(_hashable, node)):
+        node = sorted((_node(item, depth + 3, path) for item in value.copy()), key=_dump)
+        if _make_a_set(node):
             node = _tag(kind.__name__, node)
     else:
         node = _scalar(value)
@@ -183,18 +188,41 @@ def _key(key: Any, depth: int, path: set[int]) -> Any:
     if type(key) is str:
         return _text_node(key)
     node = _node(key, depth, path)
-    return node if _hashable(node) else _text_node(_text(key))
+    return node if _make_a_set([node]) else _text_node(text_of(key))
 
 
-def _hashable(node: Any) -> bool:
-    """Whether `node` can be read back as a key."""
+def _form(node: Any) -> Any:
+    """What `node` is read back as where it is hashed. TypeError where it cannot be."""
     if type(node) in _PLAIN_ATOMS:
-        return True
+        return node
+    form = _freeze(decode(_dump(node)))
+    hash(form)
+    return form
+
+
+def _make_a_set(nodes: list[Any]) -> bool:
+    """Whether a set of `nodes` is read back with every one of them."""
     try:
-        hash(_freeze(decode(_dump(node))))
+        return len({_form(node) for node in nodes}) == len(nodes)
     except TypeError:
         return False
-    return True
+
+
+def _apart(keys: Iterable[Any], nodes: list[Any]) -> list[Any]:
+    """`nodes`, those of `keys`, without two that are read back as one: another's is the key's text, numbered."""
+    if _make_a_set(nodes):
+        return nodes
+    taken: set[Any] = set()
+    pairs = list(enumerate(zip(keys, nodes, strict=True)))
+    for place, (key, node) in sorted(pairs, key=lambda pair: type(pair[1][0]) not in OWN):  # 1 goes before Enum(1)
+        form, text, number = _form(node), "", 1
+        while form in taken:
+            text = text or text_of(key)
+            form = text if number == 1 else f"{text} ({number})"
+            nodes[place] = _text_node(form)
+            number += 1
+        taken.add(form)
+    return nodes
 
 
 def _tag(kind: str, payload: Any) -> dict[str, Any]:
@@ -207,7 +235,7 @@ def _scalar(value: Any) -> Any:
     except RecursionError:
         raise
     except Exception:  # a tzinfo is foreign code and may raise anything
-        return _text_node(_text(value))
+        return _text_node(text_of(value))
 
 
 def _text_node(value: str) -> Any:
@@ -233,70 +261,6 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
     timedelta: lambda value: _tag("timedelta", [value.days, value.seconds, value.microseconds]),
     bytes: lambda value: _tag("bytes", b64encode(value).decode()),
 }
-
-
-# --- everything that is not exactly one of those types ---
-
-_CONTAINERS = frozenset({dict, list, tuple, set, frozenset})
-# Not by methods that a subclass could answer with something else: str() of an Enum is its name.
-_EXACT: dict[type, Callable[[Any], Any]] = {
-    **{kind: kind for kind in (Decimal, bytes, *_CONTAINERS)},
-    bytearray: bytes,
-    memoryview: bytes,
-    deque: list,
-    str: str.__str__,
-    int: int.__int__,
-    float: float.__float__,
-    UUID: lambda value: UUID(int=value.int),
-    datetime: lambda value: datetime.combine(value, datetime.timetz(value)),
-    date: lambda value: date(value.year, value.month, value.day),
-    time: lambda value: time.fromisoformat(time.isoformat(value)).replace(fold=value.fold),
-    timedelta: lambda value: timedelta(value.days, value.seconds, value.microseconds),
-}
-_JSON_LIKE = (NoneType, bool, *_EXACT)
-
-# A class has these methods too, but they raise without `self`; fields are asked of the type for that reason.
-_FORMS: tuple[Callable[[Any], Any], ...] = (
-    lambda value: value.model_dump(),
-    lambda value: value.to_dict(),
-    lambda value: {field.name: getattr(value, field.name) for field in dataclasses.fields(type(value))},
-    lambda value: value.tolist(),
-    lambda value: dict(value) if isinstance(value, Mapping) else NotImplemented,
-)
-
-
-def _lower(value: Any) -> Any:
-    """What stands for `value`, as exactly one of the types that `_node` and `_scalar` know."""
-    kind = type(value)
-    if kind in _CONTAINERS or kind in _WRITERS:
-        return value
-    try:
-        if issubclass(kind, Enum):  # before its base class: an Enum of str is a str too
-            return _lower(value.value)
-        base = next((base for base in kind.__mro__ if base in _EXACT), None)
-        if base is not None:
-            return _EXACT[base](value)
-    except RecursionError:
-        raise
-    except Exception:  # a subclass may do anything
-        return _text(value)
-    for form in _FORMS:
-        try:
-            lowered = form(value)
-            if isinstance(lowered, _JSON_LIKE):  # a mock answers every method with another mock
-                return _lower(lowered)
-        except Exception:
-            continue
-    return _text(value)
-
-
-def _text(value: Any) -> str:
-    for form in (str, repr):
-        try:
-            return str.__str__(form(value))
-        except Exception:
-            continue
-    return f"<{type(value).__module__}.{type(value).__qualname__}>"
 
 
 # --- reading ---
@@ -368,8 +332,15 @@ def _read_map(pairs: list[Any]) -> dict[Any, Any]:
 
 
 def _read_folded(kind: type[datetime] | type[time], text: str) -> datetime | time:
-    moment = kind.fromisoformat(text.removesuffix(_FOLD))
+    iso = text.removesuffix(_FOLD)
+    moment = kind.fromisoformat(iso)
+    if under_a_second := _TINY_OFFSET.search(iso):  # which CPython reads as no offset at all
+        offset = timedelta(microseconds=int(under_a_second[1] + under_a_second[2]))
+        moment = moment.replace(tzinfo=timezone(offset))
     return moment.replace(fold=1) if text.endswith(_FOLD) else moment
+
+
+_TINY_OFFSET = re.compile(r"([+-])00:00:00\.([0-9]{6})\Z")
 
 
 _READERS: dict[str, tuple[type, Callable[[Any], Any]]] = {

@@ -11,10 +11,10 @@ from agnodb import clock, codec
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.memories import MemoryRecord, UserMemories
-from agnodb.sql.dialects.base import like_pattern
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
-from agnodb.sql.rows import integer_in, text_in
+from agnodb.sql.rows import integer_in
+from agnodb.sql.searching import any_match, bound_patterns, document_patterns
 from agnodb.text import decode_text
 
 _CHANGED = ("memory", "topics", "input", "feedback", "agent_id", "team_id")
@@ -46,9 +46,11 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
             conditions["topics"] = lambda: self.dialect.json_array_has_all(self.table.c.topics, "all_topics")
             parameters["all_topics"] = codec.encode(list(topics))
         if search is not None:
-            memory = self.table.c.memory
-            conditions["search"] = lambda: self.dialect.text_match(self.dialect.json_as_text(memory), "search")
-            parameters["search"] = like_pattern(text_in(search))
+            memory, searched = self.table.c.memory, bound_patterns("search", document_patterns(search))
+            conditions[" or ".join(searched)] = lambda: any_match(
+                self.dialect, self.dialect.json_as_text(memory), searched
+            )
+            parameters.update(searched)
         filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id)
         return await self.paged(page, filters, conditions=conditions, parameters=parameters)
 
@@ -81,12 +83,13 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
     async def topics(self, *, user_id: str | None = None) -> list[str]:
         filters = present(user_id=user_id)
         rows = await self.run("topics", self._topics, self.rows.parameters(filters), *filters)
-        return [row[0] for row in rows]
+        topics = (codec.decode(row[0]) for row in rows)
+        return sorted(topic for topic in topics if isinstance(topic, str))
 
     def _topics(self, *names: str) -> Executable:
         source, topic = self.dialect.json_elements(self.table, self.table.c.topics)
         chosen = select(topic).distinct().select_from(source)
-        return chosen.where(topic.is_not(None), *self.equal(names)).order_by(topic)
+        return chosen.where(topic.is_not(None), *self.equal(names))
 
     async def users(self, page: Page, *, user_id: str | None = None) -> tuple[list[UserMemories], int]:
         return await self.groups(

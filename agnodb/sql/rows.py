@@ -56,9 +56,12 @@ def boolean_in(value: Any) -> bool:
 
 
 def date_in(value: Any) -> datetime.date:
-    """A value for a date column; of a datetime its day."""
+    """A value for a date column; of a datetime its day in UTC."""
     if isinstance(value, datetime.datetime):
-        return value.date()
+        try:
+            return (value if value.tzinfo is None else value.astimezone(datetime.UTC)).date()
+        except OverflowError as error:
+            raise InvalidValueError("A date is needed here.", detail=repr(type(value))) from error
     if not isinstance(value, datetime.date):
         raise InvalidValueError("A date is needed here.", detail=repr(type(value)))
     return value

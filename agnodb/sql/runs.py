@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from agnodb import clock, codec
 from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord
-from agnodb.sql.ownership import keep_owner, may_write
+from agnodb.sql.ownership import keep_owner, may_write, of_writable
 from agnodb.sql.repository import SqlRepository
 from agnodb.sql.rows import text_in
 from agnodb.text import decode_text
@@ -160,7 +160,8 @@ class SqlRunRepository(SqlRepository[RunRecord]):
     def _parameters(self, run: RunRecord) -> dict[str, Any]:
         now = clock.now()
         values = {name: getattr(run, name) for name in _WRITTEN}
-        return self.rows.parameters({**values, "created_at": run.created_at or now, "updated_at": now})
+        created_at = now if run.created_at is None else run.created_at
+        return self.rows.parameters({**values, "created_at": created_at, "updated_at": now})
 
     async def _refusal(self, run: RunRecord) -> NotFoundError | OwnershipError:
         """Why a run could not be written: asked only after it was refused."""
@@ -196,12 +197,16 @@ class SqlRunRepository(SqlRepository[RunRecord]):
 
     def _lock(self) -> Executable:
         bound = self.rows.binds(("run_id", "session_id", "user_id"))
-        mine = (
+        return select(*self.rows.selected()).where(*self._mine(bound)).with_for_update(of=self.table)
+
+    def _mine(self, bound: Mapping[str, ColumnElement[Any]]) -> tuple[ColumnElement[bool], ...]:
+        """The run of that session, if the user may change both."""
+        return (
             self.key == bound["run_id"],
             self.table.c.session_id == bound["session_id"],
             may_write(self.table, bound["user_id"]),
+            of_writable(self.tables.sessions, bound["session_id"], bound["user_id"]),
         )
-        return select(*self.rows.selected()).where(*mine).with_for_update()
 
     def _patch(self, *names: str) -> Executable:
         bound = self.rows.binds((*names, "updated_at", "run_id"))
@@ -228,12 +233,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
         explained = self.dialect.json_set(cancelled, "content", self.dialect.json_in("reason"))
         return (
             update(self.table)
-            .where(
-                self.key == bound["run_id"],
-                stored.session_id == bound["session_id"],
-                stored.status == bound["status"],
-                may_write(self.table, bound["user_id"]),
-            )
+            .where(*self._mine(bound), stored.status == bound["status"])
             .values(
                 status="CANCELLED",
                 run_data=case((func.coalesce(content, literal("")) == literal(""), explained), else_=cancelled),

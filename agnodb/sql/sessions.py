@@ -12,9 +12,9 @@ from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS
-from agnodb.sql.dialects.base import like_pattern
 from agnodb.sql.ownership import may_write
 from agnodb.sql.rows import integer_in, text_in
+from agnodb.sql.searching import any_match, bound_patterns, document_patterns
 from agnodb.sql.session_saves import COMPONENT, SessionSaves
 
 _ACTIVE = ("PENDING", "RUNNING", "PAUSED")
@@ -49,8 +49,9 @@ class SqlSessionRepository(SessionSaves):
             conditions[f"component of {session_type}"] = lambda: self._component(session_type)
             parameters["component_id"] = text_in(component_id)
         if name is not None:
-            conditions["name"] = self._name_match
-            parameters["name"] = like_pattern(text_in(name))
+            searched = bound_patterns("name", document_patterns(name))
+            conditions[" or ".join(searched)] = lambda: self._name_match(searched)
+            parameters.update(searched)
         if created_from is not None:
             conditions["from"] = lambda: self.table.c.created_at >= bindparam("from", type_=BigInteger())
             parameters["from"] = integer_in(created_from)
@@ -64,8 +65,8 @@ class SqlSessionRepository(SessionSaves):
         kinds = list(SessionType) if session_type is None else [SessionType(session_type)]
         return or_(*(self.table.c[COMPONENT[kind][0]] == component_id for kind in kinds))
 
-    def _name_match(self) -> ColumnElement[bool]:
-        return self.dialect.text_match(self.dialect.json_text(self.table.c.session_data, "session_name"), "name")
+    def _name_match(self, binds: Iterable[str]) -> ColumnElement[bool]:
+        return any_match(self.dialect, self.dialect.json_text(self.table.c.session_data, "session_name"), binds)
 
     async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
         return await self.save(session, self._parameters(session, updated_at))

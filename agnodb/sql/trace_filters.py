@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Float, String, Table, Text, and_, bindpara
 
 from agnodb.errors import InvalidValueError
 from agnodb.records.traces import TraceRow
-from agnodb.sql.dialects.base import Dialect, like_pattern
+from agnodb.sql.dialects.base import Dialect
 from agnodb.sql.rows import text_in
+from agnodb.sql.searching import any_match, column_patterns
 from agnodb.sql.times import time_from, time_in
 
 MAX_DEPTH = 10
@@ -98,8 +99,8 @@ class TraceFilter:
         if op in _MATCHES:
             if key in _NUMBERS:
                 raise InvalidValueError("Only a text can contain or start with another.", detail=key)
-            pattern = like_pattern(text_in(str(value) if isinstance(value, (int, float)) else value))
-            return "LIKE", key, self._bind(pattern if op == "CONTAINS" else pattern[1:])
+            text = str(value) if isinstance(value, (int, float)) else value
+            return "LIKE", key, *map(self._bind, column_patterns(text, start=op == "STARTSWITH"))
         if key in _NUMBERS:
             return op, key, self._bind(_number(value))
         if key not in _TIMES:
@@ -126,7 +127,7 @@ class TraceFilter:
         if op == "IN":
             return self._dialect.any_of(cast(column, Text) if key in _NUMBERS else column, binds[0])
         if op == "LIKE":
-            return self._dialect.text_match(column, binds[0])
+            return any_match(self._dialect, column, binds)
         values = [bindparam(name, type_=Float() if key in _NUMBERS else String()) for name in binds]
         if len(values) == 2:
             same = column.between(values[0], values[1])

@@ -15,70 +15,13 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from same_value import canonical
 
-from agnodb.codec import (
-    MAX_DEPTH,
-    TAG,
-    decode,
-    encode,
-)
+from agnodb.codec import MAX_DEPTH, TAG, decode, encode
 from agnodb.errors import InvalidValueError
+from agnodb.testing.conformance.generated import plain, texts, values
+from agnodb.testing.conformance.values import canonical
 
 thorough = settings(deadline=None, max_examples=200)
-
-# --- what is generated ---
-
-any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=12)
-tricky_text = st.sampled_from(
-    [TAG, f'"{TAG}"', "$agnodb:", "\0", "\\u0000", "\\", "\\\\u0000", "\ud83d\ude00", "\ud83d\\ude00", "😀"]
-)
-texts = any_text | tricky_text | st.lists(any_text | tricky_text, max_size=3).map("".join)
-offsets = st.none() | st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
-folds = st.sampled_from([0, 1])
-ints = st.integers() | st.integers(60, 20_000).map(lambda bits: 2**bits + 1) | st.sampled_from([2**63, -(2**63)])
-hashables = st.recursive(
-    st.none()
-    | st.booleans()
-    | ints
-    | st.floats()
-    | texts
-    | st.decimals().filter(lambda number: not number.is_snan())
-    | st.builds(lambda moment, fold: moment.replace(fold=fold), st.datetimes(timezones=offsets), folds)
-    | st.dates()
-    | st.builds(lambda moment, fold: moment.replace(fold=fold), st.times(timezones=offsets), folds)
-    | st.timedeltas()
-    | st.uuids()
-    | st.binary(max_size=12),
-    lambda inner: st.frozensets(inner, max_size=3) | st.tuples(inner) | st.tuples(inner, inner),
-    max_leaves=5,
-)
-keys = texts | hashables
-tag_like = st.builds(
-    lambda kind, payload: {TAG: [kind, payload]},
-    st.sampled_from(["uuid", "str", "set", "map", "int", "nothing"]),
-    texts,
-)
-# A tuple comes back as one only where it must be hashable.
-values = st.recursive(
-    hashables.filter(lambda value: not isinstance(value, tuple)) | st.just(Decimal("sNaN7")) | tag_like,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(texts, inner, max_size=4)
-        | st.dictionaries(keys, inner, max_size=4)
-        | st.sets(hashables, max_size=3)
-    ),
-    max_leaves=20,
-)
-plain_text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
-plain_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | plain_text,
-    lambda inner: (
-        st.lists(inner, max_size=5) | st.dictionaries(plain_text.filter(lambda key: key != TAG), inner, max_size=5)
-    ),
-    max_leaves=30,
-)
-
 
 # --- how results are compared ---
 
@@ -124,7 +67,15 @@ def test_every_json_column_holds_the_text(value: Any) -> None:
 
 
 @thorough
-@given(plain_values.filter(lambda value: type(value) not in (int, float)))
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_floats_survive_a_database_that_writes_them_out(numbers: list[float]) -> None:
+    """JSONB holds decimals and gives 1e-300 as three hundred digits."""
+    written = ",".join(f"{Decimal(repr(number)):f}" for number in numbers)
+    assert [float(number) for number in decode(f"[{written}]")] == numbers
+
+
+@thorough
+@given(plain.filter(lambda value: type(value) not in (int, float)))
 def test_plain_json_stays_plain(value: Any) -> None:
     text = encode(value)
     assert json.loads(text) == value
@@ -149,6 +100,12 @@ def test_plain_json_stays_plain(value: Any) -> None:
         (Decimal("1.10"), '{"$agnodb":["decimal","1.10"]}'),
         (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), '{"$agnodb":["datetime","2026-01-02T03:04:05+00:00"]}'),
         (time(3, 4, fold=1), '{"$agnodb":["time","03:04:00[fold=1]"]}'),
+        # CPython reads an offset under a second as none.
+        (
+            datetime(2026, 1, 2, tzinfo=timezone(timedelta(microseconds=-5)), fold=1),
+            '{"$agnodb":["datetime","2026-01-02T00:00:00-00:00:00.000005[fold=1]"]}',
+        ),
+        (time(1, tzinfo=timezone(timedelta(microseconds=50))), '{"$agnodb":["time","01:00:00+00:00:00.000050"]}'),
         (date(2026, 1, 2), '{"$agnodb":["date","2026-01-02"]}'),
         (timedelta(days=-1, microseconds=5), '{"$agnodb":["timedelta",[-1,0,5]]}'),
         (UUID(int=1), '{"$agnodb":["uuid","00000000-0000-0000-0000-000000000001"]}'),
@@ -168,7 +125,7 @@ def test_the_stored_form(value: Any, text: str) -> None:
 
 
 @thorough
-@given(plain_values | values)
+@given(plain | values)
 def test_a_tag_in_the_users_data_is_only_data(value: Any) -> None:
     """Whatever has been stored once may be somebody's data: the tree of a document is a document too."""
     tree = json.loads(encode(value))
@@ -243,6 +200,8 @@ def test_huge_ints(digits: int, limit: int) -> None:
         ('{"a": "\\u0000"}', {"a": "\0"}),
         (f'{{"n": -{"9" * 5000}}}', {"n": 1 - 10**5000}),
         ("[0.0012345678901234567]", [0.0012345678901234567]),
+        ("[1e400, -1E+400, 1e-400]", [math.inf, -math.inf, 0.0]),
+        ('{"a": 1, "a": 2}', {"a": 2}),
         ('{"$agnodb": 1}', {TAG: 1}),
         ('{"$agnodb": ["future", 1]}', {TAG: ["future", 1]}),
         ('{"$agnodb": ["uuid", "x"]}', {TAG: ["uuid", "x"]}),

@@ -16,11 +16,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import settings
-from same_value import canonical
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agnodb.codec import TAG, decode, encode
 from agnodb.errors import InvalidValueError
+from agnodb.testing.conformance.values import canonical
 
 thorough = settings(deadline=None, max_examples=200)
 
@@ -200,3 +201,76 @@ def test_cycles() -> None:
     for value in (looped_list, looped_dict, looped_object, looped_run, {1: looped_dict}):
         with pytest.raises(InvalidValueError):
             encode(value)
+
+
+# --- nothing is lost where two forms are one ---
+
+
+class Unit(Enum):
+    ONE = 1
+    YES = True
+    NAN = math.nan
+
+
+class Same:
+    """Its form is always the same."""
+
+    def __str__(self) -> str:
+        return "same"
+
+
+def test_no_key_takes_anothers_place() -> None:
+    for value, back in (
+        ({Colour.RED: 1, "red": 2}, {"Colour.RED": 1, "red": 2}),
+        ({"red": 2, Colour.RED: 1}, {"Colour.RED": 1, "red": 2}),
+        ({Unit.ONE: 1, True: 2}, {"Unit.ONE": 1, True: 2}),
+        ({PurePosixPath("a"): 1, "a": 2, "a (2)": 3}, {"a (3)": 1, "a": 2, "a (2)": 3}),
+        ({PurePosixPath("a\0"): 1, "a\0": 2}, {"a\0 (2)": 1, "a\0": 2}),
+        ({Same(): 1, Same(): 2, Same(): 3}, {"same": 1, "same (2)": 2, "same (3)": 3}),
+        ({(Colour.RED,): 1, ("red",): 2}, {("red",): 1, "('red',)": 2}),
+        ({TAG: 1, Named(TAG): 2, Same(): 3}, {TAG: 2, "same": 3}),
+    ):
+        assert canonical(decode(encode([value]))) == canonical([back])
+    nans = decode(encode({math.nan: 1, -math.nan: 2, Unit.NAN: 3}))
+    assert sorted(nans.values()) == [1, 2, 3]
+
+
+def test_no_member_takes_anothers_place() -> None:
+    assert decode(encode({Colour.RED, "red"})) == ["red", "red"]
+    assert decode(encode(frozenset({Unit.ONE, True, "x"}))) == ["x", 1, True]
+    assert decode(encode({frozenset({Colour.RED, "red"}): 1})) == {("red", "red"): 1}
+
+
+formed = [*Colour, *Unit, *Level, Same(), Same(), PurePosixPath("red"), Run(UUID(int=1)), Day(2026, 1, 2)]
+own_form = ["red", "same", "same (2)", "Colour.RED", 1, True, 0, False, 1.5, None, "1", "True", b"1", (1, b"x"), "()"]
+odd_keys = st.sampled_from([*formed, *own_form])
+
+
+@thorough
+@given(st.lists(odd_keys).map(lambda keys: {key: number for number, key in enumerate(keys)}))
+def test_every_value_of_a_dict_is_kept_whatever_its_keys_are(value: dict[Any, int]) -> None:
+    back = decode(encode(value))
+    assert sorted(back.values()) == sorted(value.values())
+    for key, number in value.items():
+        if type(key) in (str, int, bool, float, bytes):
+            assert back[key] == number
+
+
+def test_what_is_changed_while_it_is_written_is_written_as_it_was() -> None:
+    class Meddler:
+        def __init__(self, container: Any) -> None:
+            self.container = container
+
+        def __str__(self) -> str:
+            add = self.container.add if isinstance(self.container, set) else self.container.update
+            add(("x",)) if isinstance(self.container, set) else add({len(self.container): None})
+            return "form"
+
+    for container in ({}, set()):
+        held: Any = container
+        if isinstance(held, set):
+            held.update({Meddler(held), "a", "b"})
+            assert decode(encode(held)) == {"form", "a", "b"}
+        else:
+            held.update({Meddler(held): 1, "a": Meddler(held)})
+            assert decode(encode(held)) == {"form": 1, "a": "form"}

@@ -62,7 +62,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def json_elements(self, table: Table, column: Column[Any]) -> tuple[Any, ColumnElement[Any]]:
-        """A FROM that has one row for each text in a JSON array column, and the element's expression."""
+        """A FROM that has one row for each element of a JSON array column, and the element as JSON text."""
 
     @abstractmethod
     def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:

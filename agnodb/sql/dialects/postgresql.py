@@ -82,8 +82,8 @@ class PostgresDialect(OnConflict):
         # Not every row holds an array: a CASE inside the call, because a WHERE may run after it.
         empty = cast(literal_column("'[]'"), JSONB)
         array = case((func.jsonb_typeof(column) == "array", column), else_=empty)
-        elements = func.jsonb_array_elements_text(array).table_valued("value", name="elements")
-        return table.join(elements, true()), elements.c.value
+        elements = func.jsonb_array_elements(array).table_valued("value", name="elements")
+        return table.join(elements, true()), cast(elements.c.value, Text)
 
     def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         found = cast(document, JSONB)[key]

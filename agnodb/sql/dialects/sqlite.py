@@ -71,8 +71,10 @@ class SqliteDialect(OnConflict):
         return ~absent.correlate(document.table).exists()
 
     def json_elements(self, table: Table, column: Column[Any]) -> tuple[Any, ColumnElement[Any]]:
-        elements = func.json_each(_array(column)).table_valued("value", name="elements")
-        return table.join(elements, true()), elements.c.value
+        elements = func.json_each(_array(column)).table_valued("value", "atom", name="elements")
+        # Arrays and objects are JSON text already, and have no atom.
+        is_text = elements.c.atom.is_not(None)
+        return table.join(elements, true()), case((is_text, func.json_quote(elements.c.atom)), else_=elements.c.value)
 
     def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         valid, where = _valid(document), f'$."{key}"'

@@ -1,4 +1,4 @@
-"""Values that databases and JSON libraries are known to lose, alter or choke on."""
+"""Values that databases and JSON libraries are known to lose, alter or choke on, and how they are compared."""
 
 from __future__ import annotations
 
@@ -40,3 +40,21 @@ ODD_VALUES: tuple[Any, ...] = (
     {"nested": [{"deep": [{"er": {"set": {1}}}]}]},
 )
 """Values that come back equal, from anywhere in a document."""
+
+
+def canonical(value: Any) -> Any:
+    """A form in which equal means the same value of the same type; NaN and sNaN included."""
+    match value:
+        case dict():
+            items = [(canonical(key), canonical(item)) for key, item in value.items()]
+            return ("dict", sorted(items, key=repr))
+        case set() | frozenset():
+            return (type(value).__name__, sorted(map(canonical, value), key=repr))
+        case list() | tuple():
+            return (type(value).__name__, [canonical(item) for item in value])
+        case datetime.datetime() | datetime.time():
+            return (type(value).__name__, value.isoformat(), value.fold)
+        case int() if type(value) is int:
+            return ("int", hex(value))
+        case _:
+            return (type(value).__name__, repr(value))
