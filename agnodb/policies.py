@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from agnodb.errors import AgnoDbError, ConfigurationError
+from agnodb.errors import ConfigurationError
 
 OnConflict = Literal["last_write_wins", "raise"]
+
+_PLAIN = "on_write_failed of a sync database must be a plain function."
 
 SESSION_METRICS = "session_data.session_metrics"
 """Where agno sums up the tokens and the cost of a session."""
@@ -22,12 +24,16 @@ SESSION_METRICS = "session_data.session_metrics"
 class WriteFailure:
     """A write that was not done: what `on_write_failed` is given.
 
-    `getattr(db, failure.method)(**failure.arguments)` does it again. `arguments` holds the caller's own objects.
+    `getattr(db, failure.method)(**failure.arguments)` does it again. `arguments` has the caller's own objects, by the
+    names of the method's parameters: agno may change them later, so copy what is to be kept as it is. Where the
+    connection was lost on the way (`error.facts["maybe_done"]`) the write may have been done all the same: to repeat it
+    is harmless for the methods that upsert, set or delete, and raises DuplicateKeyError for those that create.
     """
 
     method: str
     arguments: Mapping[str, Any] = field(repr=False)
-    error: AgnoDbError
+    error: Exception
+    """What the method raises; of agnodb's errors unless an argument is not what it should be."""
 
 
 OnWriteFailed = Callable[[WriteFailure], Awaitable[None] | None]
@@ -38,15 +44,19 @@ class Policies:
     """The policies of one database. Raises ConfigurationError for a value that cannot be."""
 
     strict_owner: bool = False
-    """Refuse `user_id=None` wherever a method takes a `user_id`, or a row has one: OwnershipError."""
+    """Refuse `user_id=None` wherever a method takes a `user_id`, or a row has one: OwnershipError, before any
+    statement is run. Methods that have no way to say a user (`get_run(run_id)`) stay as they are; which these are, and
+    what of agno needs None, says `agnodb.contracts.strict_owner`."""
     on_conflict: OnConflict = "last_write_wins"
     """What becomes of a value in a session's state that two writers have changed since it was read:
     ``last_write_wins`` keeps that of the one who saves last, ``raise`` raises StaleVersionError to them."""
     counters: Sequence[str] = (SESSION_METRICS,)
     """Paths, like ``session_data.session_state.visits``, whose numbers are added up, those inside included."""
     on_write_failed: OnWriteFailed | None = None
-    """Called with a `WriteFailure` for each flat method that could not write, before it raises: agno swallows some of
-    these errors. It may be a coroutine function where the database is asynchronous."""
+    """Called with a `WriteFailure` for each flat method that could not write, whatever the reason, before it raises:
+    agno swallows some of these errors. It may be a coroutine function where the database is asynchronous, and the
+    method waits for it. What it raises itself is logged. What it writes, and what tasks that it starts write, is not
+    reported to it again: they get the error."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.strict_owner, bool):
@@ -75,11 +85,28 @@ class Policies:
             stored["counters"] = list(self.counters)
         return stored
 
-    def need_no_loop(self) -> None:
-        """Raises ConfigurationError for an `on_write_failed` that only an event loop can run."""
+    def need_no_loop(self) -> Policies:
+        """These policies for a sync database, which refuses whatever awaitable `on_write_failed` returns.
+
+        Raises ConfigurationError for one that is a coroutine function.
+        """
         hook = self.on_write_failed
+        if hook is None:
+            return self
         if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
-            raise ConfigurationError("on_write_failed of a sync database must be a plain function.")
+            raise ConfigurationError(_PLAIN)
+        return replace(self, on_write_failed=_plain(hook))
+
+
+def _plain(hook: OnWriteFailed) -> OnWriteFailed:
+    def call(failure: WriteFailure) -> None:
+        answer = hook(failure)
+        if inspect.isawaitable(answer):
+            if inspect.iscoroutine(answer):
+                answer.close()
+            raise ConfigurationError(_PLAIN)
+
+    return call
 
 
 def _is_path(path: Any) -> bool:

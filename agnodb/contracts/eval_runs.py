@@ -45,8 +45,12 @@ class EvalRunRepository(Protocol):
     async def claim(self, run_id: str, user_id: str) -> bool:
         """Make `user_id` the owner of a run that has none; False when there is no such run.
 
-        Raises OwnershipError when it is another user's.
+        Raises OwnershipError when it is another user's. Of users who race for a run one gets it.
         """
+        ...
+
+    async def delete(self, run_id: str) -> bool:
+        """Delete the run, whoever the owner is; False when there is none."""
         ...
 
     async def delete_many(self, run_ids: Iterable[str], *, user_id: str | None = None) -> int:

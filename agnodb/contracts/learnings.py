@@ -11,19 +11,23 @@ from agnodb.records.learnings import LearningRecord
 class LearningRepository(Protocol):
     """Learnings by id, and lists of them.
 
-    `**filters` are equalities, any of `LISTINGS["learnings"].filters`; None means any. An unknown one raises
-    InvalidValueError. "Latest" counts by the last change.
+    `user_id` and `**filters` are equalities, any of `LISTINGS["learnings"].filters`; None means any. An unknown one
+    raises InvalidValueError. "Latest" counts by the last change.
     """
 
     async def get(self, learning_id: str) -> LearningRecord | None:
         """The learning, or None."""
         ...
 
-    async def latest(self, limit: int | None = None, **filters: str | None) -> list[LearningRecord]:
+    async def latest(
+        self, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
+    ) -> list[LearningRecord]:
         """The learnings that match, the latest first; at most `limit`. One statement."""
         ...
 
-    async def search(self, query: str, limit: int | None = None, **filters: str | None) -> list[LearningRecord]:
+    async def search(
+        self, query: str, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
+    ) -> list[LearningRecord]:
         """The learnings with the text `query` anywhere in their content, the latest first. One statement.
 
         Upper and lower case are alike: all letters that the database's locale knows on PostgreSQL, ASCII letters
@@ -63,7 +67,7 @@ class LearningRepository(Protocol):
         ...
 
     async def page(
-        self, page: Page, *, include_unowned: bool = False, **filters: str | None
+        self, page: Page, *, include_unowned: bool = False, user_id: str | None = None, **filters: str | None
     ) -> tuple[list[LearningRecord], int]:
         """One page of learnings and the number of all that match.
 

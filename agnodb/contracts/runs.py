@@ -72,14 +72,17 @@ class RunRepository(Protocol):
         """Change a run under its row lock: `change` gets the stored run and gives the columns to set.
 
         True when it was changed, False when `change` gave None (nothing is written then), None when there is no
-        such run of that session and owner. `change` must not wait.
+        such run in that session, or the run or the session is another user's. `change` must not wait.
         """
         ...
 
     async def cancel(
         self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None
     ) -> bool:
-        """Cancel the run if its status is still `expected_status`; False otherwise. One atomic statement."""
+        """Cancel the run if its status is still `expected_status`; False otherwise. One atomic statement.
+
+        False also when there is no such run in that session, or the run or the session is another user's.
+        """
         ...
 
     async def delete(self, run_id: str) -> bool:

@@ -46,7 +46,8 @@ class SpanRepository(Protocol):
     async def create_many(self, spans: Iterable[SpanRecord]) -> int:
         """Store the spans that are not stored yet; their number. Atomic, one write for any number of spans.
 
-        A span whose id is taken is left as stored. Where a trace is unknown, a placeholder is stored for it, see
+        A span whose id is taken is left as stored, and not counted; so is one that an earlier attempt of the same call
+        had stored before its connection was lost. Where a trace is unknown, a placeholder is stored for it, see
         `TraceRepository.upsert`. Spans that cannot be stored do not keep the others from it: they raise
         InvalidValueError afterwards (facts: `refused`, their number).
         """

@@ -13,7 +13,7 @@ from agnodb.errors import InvalidValueError, OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.eval_runs import EvalRunRecord
 from agnodb.records.sessions import SessionType
-from agnodb.sql.ownership import may_write
+from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.rows import text_in
 from agnodb.sql.single_rows import SingleRows
 
@@ -66,14 +66,18 @@ class SqlEvalRunRepository(SingleRows[EvalRunRecord]):
         mine = self.rows.parameters({"run_id": run_id, "user_id": user_id})
         if await self.run("claim", self._claim, mine):
             return True
-        if await self.get(run_id) is None:
+        if await self.find(run_id=run_id) is None:
             return False
         raise OwnershipError(run_id=run_id, user_id=user_id)
 
     def _claim(self) -> Executable:
         bound = self.rows.binds(("run_id", "user_id"))
         mine = (self.key == bound["run_id"], may_write(self.table, bound["user_id"]))
-        return update(self.table).where(*mine).values(user_id=bound["user_id"]).returning(self.key)
+        owner = keep_owner(self.table, bound["user_id"])
+        return update(self.table).where(*mine).values(user_id=owner).returning(self.key)
+
+    async def delete(self, run_id: str) -> bool:
+        return await self.delete_where(run_id=run_id) > 0
 
     async def delete_many(self, run_ids: Iterable[str], *, user_id: str | None = None) -> int:
         return await self.delete_any(run_ids, **present(user_id=user_id))

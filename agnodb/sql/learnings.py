@@ -71,14 +71,18 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
     async def get(self, learning_id: str) -> LearningRecord | None:
         return await self.find(learning_id=learning_id)
 
-    async def latest(self, limit: int | None = None, **filters: str | None) -> list[LearningRecord]:
-        return await self._latest((), limit, filters)
+    async def latest(
+        self, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
+    ) -> list[LearningRecord]:
+        return await self._latest((), limit, {**filters, "user_id": user_id})
 
-    async def search(self, query: str, limit: int | None = None, **filters: str | None) -> list[LearningRecord]:
+    async def search(
+        self, query: str, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
+    ) -> list[LearningRecord]:
         if not isinstance(query, str):
             raise InvalidValueError("A text is needed here.", detail=repr(type(query)))
         patterns = search_patterns(query)
-        return await self._latest(patterns, limit, filters) if patterns else []
+        return await self._latest(patterns, limit, {**filters, "user_id": user_id}) if patterns else []
 
     async def _latest(
         self, patterns: Sequence[str], limit: int | None, filters: Mapping[str, str | None]
@@ -167,12 +171,12 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
     # -- pages: after everything that names the type of the same name -----------------------------------------
 
     async def page(
-        self, page: Page, *, include_unowned: bool = False, **filters: str | None
+        self, page: Page, *, include_unowned: bool = False, user_id: str | None = None, **filters: str | None
     ) -> tuple[list[LearningRecord], int]:
         given = present(**filters)
-        if not include_unowned or "user_id" not in given:
-            return await self.paged(page, given)
-        owner = self.rows.parameters({"user_id": given.pop("user_id")})
+        if not include_unowned or user_id is None:
+            return await self.paged(page, {**given, **present(user_id=user_id)})
+        owner = self.rows.parameters({"user_id": user_id})
         conditions = {"theirs or unowned": self._theirs_or_unowned}
         return await self.paged(page, given, conditions=conditions, parameters=owner)
 

@@ -55,7 +55,7 @@ class SqlScheduleRunRepository(SingleRows[ScheduleRunRecord]):
 
     async def update(self, run_id: str, changes: Mapping[str, Any]) -> ScheduleRunRecord | None:
         made = schedule_run_changes(changes)
-        return await self.change(made, id=run_id) if made else await self.get(run_id)
+        return await self.change(made, id=run_id) if made else await self.find(id=run_id)
 
     async def delete_completed(self, schedule_id: str, *, before: int) -> int:
         given = {**self.rows.parameters({"schedule_id": schedule_id}), "before": integer_in(before)}

@@ -70,7 +70,7 @@ class EvalRunMethods(Methods):
 
     async def delete_eval_run(self, eval_run_id: str) -> None:
         """Delete the run, if there is one."""
-        await self.repositories.eval_runs.delete_many([eval_run_id])
+        await self.repositories.eval_runs.delete(eval_run_id)
 
     async def delete_eval_runs(self, eval_run_ids: list[str], user_id: str | None = None) -> None:
         """Delete runs (of that user)."""
