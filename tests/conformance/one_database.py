@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Table
 
-from agnodb import AsyncPostgresDb, PostgresDb
+from agnodb import PostgresDb
 from agnodb.testing.servers import PostgresAccess
 
 KEPT = "as_made"
@@ -32,11 +32,11 @@ def one_database(server: PostgresAccess) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def databases(make: Callable[[], AsyncPostgresDb], url: str) -> AsyncIterator[Callable[[], Any]]:
+async def databases(make: Callable[[], Any], url: str) -> AsyncIterator[Callable[[], Any]]:
     """An async function that gives what `make` makes; then all are closed, and the database of `url` is as new."""
-    made: list[AsyncPostgresDb] = []
+    made: list[Any] = []
 
-    async def give() -> AsyncPostgresDb:
+    async def give() -> Any:
         made.append(make())
         return made[-1]
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 from one_database import databases, one_database
 
 from agnodb import AsyncPostgresDb
-from agnodb.testing.conformance import DatabaseConformance
+from agnodb.testing.conformance import ConceptConformance
 from agnodb.testing.pgbouncer import PgBouncer
 from agnodb.testing.servers import PostgresAccess
 
@@ -21,7 +21,7 @@ def direct_url(postgres_server: PostgresAccess) -> Iterator[str]:
         yield url
 
 
-class _ThroughPgBouncer(DatabaseConformance):  # type: ignore[misc,valid-type]
+class _ThroughPgBouncer(ConceptConformance):  # type: ignore[misc,valid-type]
     scheme: str
 
     @pytest_asyncio.fixture

@@ -10,7 +10,7 @@ import pytest_asyncio
 from one_database import databases, one_database
 
 from agnodb import AsyncPostgresDb
-from agnodb.testing.conformance import DatabaseConformance
+from agnodb.testing.conformance import ConceptConformance
 from agnodb.testing.servers import PostgresAccess
 
 
@@ -20,7 +20,7 @@ def module_url(postgres_server: PostgresAccess) -> Iterator[str]:
         yield url
 
 
-class TestPsycopg(DatabaseConformance):  # type: ignore[misc,valid-type]
+class TestPsycopg(ConceptConformance):  # type: ignore[misc,valid-type]
     @pytest_asyncio.fixture
     async def make_db(self, module_url: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
         url = module_url.replace("postgresql://", "postgresql+psycopg_async://")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from calls import OF_THE_OBJECT, Sample, public_methods, repository_classes
+from calls import OF_THE_OBJECT, fill, public_methods, repository_classes, sync_calls
 from sync_places import REPOSITORY, SyncPlace, in_threads
 
 import agnodb
@@ -20,6 +20,7 @@ from agnodb.databases.methods.all import AllMethods
 from agnodb.databases.sync_methods import SyncMethods
 from agnodb.databases.sync_sql import SyncSqlDatabase
 from agnodb.errors import AgnoDbError
+from agnodb.testing.conformance.calls import Sample
 from agnodb.testing.conformance.sessions import a_session
 
 CALLERS = 16
@@ -36,7 +37,7 @@ def finished(name: str, call: Callable[[], Any]) -> Any:
 
 
 def test_nothing_is_left_out_of_the_walk(db: Any) -> None:
-    names = [name for name, _ in Sample().calls(db)]
+    names = [name for name, _ in sync_calls(db, Sample())]
     asynchronous = {name for name, _ in inspect.getmembers(AllMethods, inspect.iscoroutinefunction) if name[0] != "_"}
     assert asynchronous == {*public_methods(SyncMethods)} < {*names}
     concepts = {name for name, member in vars(Repositories).items() if isinstance(member, property)}
@@ -50,8 +51,8 @@ def test_nothing_is_left_out_of_the_walk(db: Any) -> None:
 
 def test_every_method_runs_outside_a_loop(db: Any) -> None:
     sample = Sample()
-    sample.fill(db)
-    for name, call in sample.calls(db):
+    fill(db, sample)
+    for name, call in sync_calls(db, sample):
         finished(name, call)
     assert db.db_engine.pool.checkedout() == 0
 
@@ -70,8 +71,8 @@ async def test_every_method_runs_inside_a_running_loop(db: Any) -> None:
     await asyncio.sleep(0)
     before = turns
     sample = Sample()
-    sample.fill(db)
-    for name, call in sample.calls(db):
+    fill(db, sample)
+    for name, call in sync_calls(db, sample):
         finished(name, call)
     assert turns == before
     other.cancel()
@@ -85,8 +86,8 @@ def test_every_method_runs_from_16_threads_on_two_connections(place: SyncPlace) 
         def caller(number: int) -> Callable[[], int]:
             def work() -> int:
                 sample = Sample(f"{number}-")
-                sample.fill(db)
-                calls = list(sample.calls(db))[number % 4 :: 4]
+                fill(db, sample)
+                calls = list(sync_calls(db, sample))[number % 4 :: 4]
                 for name, call in calls:
                     finished(name, call)
                 return len(calls)
@@ -94,7 +95,7 @@ def test_every_method_runs_from_16_threads_on_two_connections(place: SyncPlace) 
             return work
 
         done = in_threads([caller(number) for number in range(CALLERS)])
-        assert sum(done) == CALLERS // 4 * len(list(Sample().calls(db)))
+        assert sum(done) == CALLERS // 4 * len(list(sync_calls(db, Sample())))
         assert engine.pool.checkedout() == 0
     engine.dispose()
 

@@ -7,7 +7,7 @@
         async def make_db(self, tmp_path):
             ...  # yields an async function: every call gives another database object on the same empty storage
 
-The tests need pytest and pytest-asyncio (`asyncio_mode = auto`).
+The tests need pytest, pytest-asyncio (`asyncio_mode = auto`) and Hypothesis.
 """
 
 from __future__ import annotations
@@ -20,13 +20,19 @@ import pytest_asyncio
 from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.databases import DatabaseLifeConformance
 from agnodb.testing.conformance.eval_runs import EvalRunConformance
+from agnodb.testing.conformance.faults import FaultConformance
+from agnodb.testing.conformance.instants import InstantConformance
 from agnodb.testing.conformance.knowledge import KnowledgeConformance
 from agnodb.testing.conformance.learnings import LearningConformance
 from agnodb.testing.conformance.memories import MemoryConformance
 from agnodb.testing.conformance.metrics import MetricConformance
+from agnodb.testing.conformance.orders import OrderConformance
+from agnodb.testing.conformance.owners import OwnerConformance
+from agnodb.testing.conformance.round_trips import RoundTripConformance
 from agnodb.testing.conformance.runs import RunConformance
 from agnodb.testing.conformance.schedule_runs import ScheduleRunsConformance
 from agnodb.testing.conformance.schedules import SchedulesConformance
+from agnodb.testing.conformance.searches import SearchConformance
 from agnodb.testing.conformance.sessions import SessionConformance
 from agnodb.testing.conformance.spans import SpanConformance
 from agnodb.testing.conformance.trace_filters import TraceFilterConformance
@@ -51,7 +57,7 @@ def _suite(*parts: type) -> type:
     return type("DatabaseConformance", (_Fixtures,), members)
 
 
-DatabaseConformance = _suite(
+CONCEPTS = (
     DatabaseLifeConformance,
     SessionConformance,
     RunConformance,
@@ -67,3 +73,20 @@ DatabaseConformance = _suite(
     LearningConformance,
     MetricConformance,
 )
+"""What each concept promises, by example."""
+
+MATRICES = (
+    RoundTripConformance,
+    SearchConformance,
+    OrderConformance,
+    InstantConformance,
+    OwnerConformance,
+    FaultConformance,
+)
+"""What holds for every method, column or argument: generated, so that a new one cannot be forgotten."""
+
+DatabaseConformance = _suite(*CONCEPTS, *MATRICES)
+"""All that a backend promises."""
+
+ConceptConformance = _suite(*CONCEPTS)
+"""The part of it that another driver or a pooler in between could change."""

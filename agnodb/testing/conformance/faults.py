@@ -1,0 +1,319 @@
+"""What every SQL database promises when it fails: an error that says so, or the answer; never half a write.
+
+Every statement of every public method meets a fault, one at a time (see `agnodb.testing.injection`): the methods are
+those of the catalogue in `calls`, their statements are counted by running them. To keep it cheap, every statement
+meets one fault of each kind, and the calls of `SHAPES`, which between them are everything a call can be made of,
+meet every fault there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import Connection, String, Table, cast, literal, null, select, text, union_all
+from tenacity import Retrying, wait_none
+
+from agnodb import clock
+from agnodb.databases.methods import metrics as metric_methods
+from agnodb.errors import AgnoDbError, UnavailableError
+from agnodb.executors import retries
+from agnodb.records.sessions import SessionRecord
+from agnodb.sql import schema_versions, times
+from agnodb.testing.conformance.calls import Call, Sample, calls
+from agnodb.testing.injection import SECRET, Fault, Injection, Kind, exhausted, faults
+
+T = TypeVar("T")
+Rows = dict[str, list[tuple[Any, ...]]]
+
+NOW = 2_000_000_000
+"""The clock stands still, so that what is written twice is the same twice."""
+TIME_ENOUGH, NO_TIME = 30.0, 0.02
+"""How long a call is made again, in seconds: until it succeeds, or where it cannot."""
+COVERING = 4
+"""So many faults, the first ones of a database, are of each kind."""
+SHAPES = {
+    "get_session": "a read of two statements",
+    "memories.upsert": "a write that may be run again",
+    "runs.append_if_absent": "an insert that may not",
+    "schedules.claim_due": "a change that may not",
+    "sessions.delete": "a delete",
+    "upsert_memories": "a transaction of a caller's",
+    "update_run_in_session": "a transaction that reads before it writes",
+    "calculate_metrics": "a transaction that may be run again",
+}
+_UNLIKE = {"agnodb_recent_writes", "agnodb_row_version"}
+"""Columns that differ between two ways to the same rows: each save has a new token, and each write is counted."""
+_COUNTS_WHAT_IS_NEW = {"spans.create_many"}
+"""Made again after a connection was lost, it does not count what its first attempt has stored."""
+_KEPT = "kept_"
+
+
+class _Still(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> _Still:
+        return cls.fromtimestamp(NOW, tz)
+
+
+class Storage:
+    """The rows behind a database, seen and put back over a database object of its own."""
+
+    def __init__(self, db: Any) -> None:
+        self._core = getattr(db, "_core", db)
+        self.tables: list[Table] = self._core.metadata.sorted_tables
+        self.rows: Rows = {}
+        """The rows as they were kept."""
+        self._everything: str | None = None
+
+    async def on_connection(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns."""
+        result: T = await self._core._executor.inspected(work)
+        return result
+
+    async def keep(self) -> None:
+        """Remember all rows."""
+
+        def copy(connection: Connection) -> None:
+            for table in self.tables:
+                connection.execute(text(f"CREATE TABLE {self._kept(table)} AS SELECT * FROM {table}"))
+
+        await self.on_connection(copy)
+        self.rows = await self.read()
+
+    async def forget(self) -> None:
+        """Leave nothing behind."""
+
+        def drop(connection: Connection) -> None:
+            for table in self.tables:
+                connection.execute(text(f"DROP TABLE {self._kept(table)}"))
+
+        await self.on_connection(drop)
+
+    async def put_back(self, found: Rows) -> None:
+        """Make the tables whose rows are not those that were kept as they were; `found` is what they are now."""
+        changed = {table for table in self.tables if found[table.name] != self.rows[table.name]}
+        # What refers to a row goes with it.
+        touched = [t for t in self.tables if t in changed or changed & {k.column.table for k in t.foreign_keys}]
+
+        def restore(connection: Connection) -> None:
+            for table in reversed(touched):
+                connection.execute(text(f"DELETE FROM {table}"))
+            for table in touched:
+                connection.execute(text(f"INSERT INTO {table} SELECT * FROM {self._kept(table)}"))
+
+        if touched:
+            await self.on_connection(restore)
+
+    @staticmethod
+    def _kept(table: Table) -> str:
+        return f"{table.schema}.{_KEPT}{table.name}" if table.schema else f"{_KEPT}{table.name}"
+
+    async def read(self) -> Rows:
+        """All rows of all tables, in one statement."""
+        rows: Rows = {table.name: [] for table in self.tables}
+        for name, *values in await self.on_connection(self._read):
+            rows[name].append(tuple(values))
+        return {name: sorted(found, key=repr) for name, found in rows.items()}
+
+    def _read(self, connection: Connection) -> Sequence[Any]:
+        if self._everything is None:
+            width = max(len(table.columns) for table in self.tables)
+            selects = []
+            for table in self.tables:
+                columns = [cast(c, String) for c in table.columns if c.name not in _UNLIKE]
+                selects.append(select(literal(table.name, String()), *columns, *[null()] * (width - len(columns))))
+            literally = {"literal_binds": True}
+            self._everything = str(union_all(*selects).compile(dialect=connection.dialect, compile_kwargs=literally))
+        return connection.exec_driver_sql(self._everything).fetchall()
+
+
+@dataclass
+class Expected:
+    """A call that nothing disturbs."""
+
+    call: Call
+    places: Sequence[str]
+    """Where its statements run."""
+    answer: Any
+    """What it returns, or the class of the error that it raises."""
+    after: Rows
+
+
+class Matrix:
+    """Calls that meet faults, on a database whose rows are put back after each."""
+
+    def __init__(self, db: Any, storage: Storage, injection: Injection) -> None:
+        self.db, self.storage, self.injection = db, storage, injection
+        self._executor = getattr(db, "_core", db)._executor
+        self.strikes = 0
+
+    async def undisturbed(self, call: Call) -> Expected:
+        """How the call goes without a fault."""
+        self.injection.arm()
+        answer = await answer_to(call)
+        places, after = self.injection.trace(), await self.storage.read()
+        await self.storage.put_back(after)
+        assert places, f"{call.name} runs no statement"
+        return Expected(call, places, answer, after)
+
+    def is_meant(self, expected: Expected) -> None:
+        """Raises when the call does not do what such a call is for: it would prove nothing."""
+        call, changes = expected.call, expected.after != self.storage.rows
+        assert changes is call.writes, f"{call.name} {'changes rows' if changes else 'changes nothing'}"
+        assert call.writes or found_something(expected.answer), f"{call.name} finds nothing in the sample"
+
+    async def strike(self, expected: Expected, fault: Fault, at: int) -> None:
+        """Have the call meet `fault` at its statement number `at`, and see what comes of it."""
+        call, injection, where = expected.call, self.injection, f"{expected.call.name}, {at}, {fault.name}"
+        self.strikes += 1
+        self._executor._retry_timeout = NO_TIME if fault.lasting else TIME_ENOUGH
+        injection.arm(fault, at)
+        answer = await answer_to(call)
+        assert injection.struck, f"{where}: not met"
+        injection.arm()
+        assert injection.engine.pool.checkedout() == 0, f"{where}: a connection is lost"  # type: ignore[attr-defined]
+        rows = await self.storage.read()
+        if isinstance(answer, AgnoDbError) and type(answer) is not expected.answer:
+            self._given_up(expected, fault, at, answer, rows, where)
+        else:
+            assert fault.kind is not Kind.FINAL, f"{where}: not told"
+            same = uncounted(answer) == uncounted(expected.answer) or type(answer) is expected.answer
+            assert same or call.name in _COUNTS_WHAT_IS_NEW, f"{where}: {answer} is not {expected.answer}"
+            assert rows == expected.after, f"{where}: told to be done, {difference(rows, expected.after)}"
+        await self.storage.put_back(rows)
+        await self.db.schema_versions.get("agno_sessions")  # the next call works
+
+    def _given_up(self, expected: Expected, fault: Fault, at: int, error: AgnoDbError, rows: Rows, where: str) -> None:
+        assert type(error) is fault.error, f"{where}: {error!r} {error.detail}"
+        assert fault.kind is Kind.LOST or SECRET in str(error.detail), f"{where}: {error.detail}"
+        assert is_safe(str(error), self.injection), f"{where}: {error}"
+        assert may_give_up(expected, fault, at), f"{where}: {error!r} {error.detail}"
+        # What comes after a write that is on its own may fail when that is done.
+        late = fault.kind is Kind.LOST or (at > 0 and expected.places[at] == "alone")
+        done = late and rows == expected.after
+        assert done or rows == self.storage.rows, f"{where}: half done, {difference(rows, self.storage.rows)}"
+
+    async def strike_each(self, expected: Expected, chosen: Sequence[Fault], each: int) -> None:
+        """Every statement of the call meets `each` of the chosen faults: all, or one in turn."""
+        for at in range(len(expected.places)):
+            for number in range(min(each, len(chosen))):
+                fault = chosen[number] if each >= len(chosen) else chosen[self.strikes % len(chosen)]
+                await self.strike(expected, fault, at)
+
+
+@asynccontextmanager
+async def met_by_faults(make_db: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Matrix]:
+    """A matrix over the rows of a sample, with a clock that stands still and retries that do not wait."""
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    for module in (times, schema_versions):
+        monkeypatch.setattr(module, "datetime", _Still)
+    monkeypatch.setattr(retries, "_POLICY", Retrying(wait=wait_none()))
+    monkeypatch.setattr(metric_methods, "REFRESH_SECONDS", 0)
+    db, storage = await make_db(), Storage(await make_db())
+    await Sample().fill(db)
+    await storage.keep()
+    try:
+        with Injection(getattr(db, "_core", db).engine) as injection:
+            yield Matrix(db, storage, injection)
+    finally:
+        await storage.forget()
+
+
+async def answer_to(call: Call) -> Any:
+    """What the call returns, or the error of ours that it raises; any other error is not caught."""
+    try:
+        return await call.run()
+    except AgnoDbError as error:
+        return error
+
+
+def difference(found: Rows, wanted: Rows) -> str:
+    """The rows that are in one of the two."""
+    return str({n: set(found[n]) ^ set(wanted[n]) for n in found if found[n] != wanted[n]})
+
+
+def uncounted(result: Any) -> Any:
+    """A result without the count of writes."""
+    return replace(result, row_version=None) if isinstance(result, SessionRecord) else result
+
+
+def found_something(result: Any) -> bool:
+    """Whether a read has found rows."""
+    return bool(result[0]) if isinstance(result, tuple) else bool(result)
+
+
+def is_safe(shown: str, injection: Injection) -> bool:
+    """Whether an end user may read it."""
+    url = injection.engine.url
+    secrets = [SECRET, url.host, url.username, url.password, url.database, "INSERT", "SELECT", "UPDATE", "42", "_"]
+    return not [secret for secret in secrets if secret and secret in shown]
+
+
+def may_give_up(expected: Expected, fault: Fault, at: int) -> bool:
+    """Whether a call may raise, because no other attempt is known to be safe."""
+    call, places = expected.call, expected.places
+    met = at + fault.late
+    if fault.kind is Kind.FINAL or fault.lasting:
+        return True
+    if met == len(places) or call.concept == "metrics" or not call.writes:
+        return False
+    if places[met] != "alone":
+        return "transaction" in places[:met]  # until its first statement has succeeded, a transaction has not begun
+    return fault.kind is Kind.LOST and not is_idempotent(call)
+
+
+def is_idempotent(call: Call) -> bool:
+    """Whether the write says that it may be run again."""
+    repositories = getattr(call.db, "_core", call.db).repositories
+    own = call.name.rpartition(".")[2]
+    return "." in call.name and own in getattr(repositories, call.concept).idempotent
+
+
+class FaultConformance:
+    """Faults at every statement.
+
+    `faults_each = 1` in a test class has each statement meet one fault in turn instead of one of each kind: for a
+    second driver of a database.
+    """
+
+    async def test_every_statement_of_every_call(self, make_db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with met_by_faults(make_db, monkeypatch) as matrix:
+            for call in calls(matrix.db, Sample()):
+                expected = await matrix.undisturbed(call)
+                matrix.is_meant(expected)
+                covering = faults(matrix.injection.engine)[:COVERING]
+                await matrix.strike_each(expected, covering, getattr(self, "faults_each", COVERING))
+
+    async def test_every_fault_of_every_shape(self, make_db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with met_by_faults(make_db, monkeypatch) as matrix:
+            others = faults(matrix.injection.engine)[COVERING:]
+            chosen = [call for call in calls(matrix.db, Sample()) if call.name in SHAPES]
+            assert {call.name for call in chosen} == SHAPES.keys()
+            for call in chosen:
+                await matrix.strike_each(await matrix.undisturbed(call), others, len(others))
+
+    async def test_every_statement_of_every_refusal(self, make_db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What another user may not write, or what is there already: refused, or failed, and nothing is changed."""
+        async with met_by_faults(make_db, monkeypatch) as matrix:
+            covering = faults(matrix.injection.engine)[:COVERING]
+            for call in calls(matrix.db, Sample(), "bob", taken=True):
+                expected = await matrix.undisturbed(call)
+                if isinstance(expected.answer, AgnoDbError):
+                    assert expected.after == matrix.storage.rows, call.name
+                    expected.answer = type(expected.answer)
+                    await matrix.strike_each(expected, covering, 1)
+            assert matrix.strikes > len(covering)
+
+    async def test_a_pool_that_is_used_up(self, make_db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with met_by_faults(make_db, monkeypatch) as matrix:
+            for call in calls(matrix.db, Sample()):
+                if call.name in SHAPES:
+                    with exhausted(matrix.injection.engine):
+                        answer = await answer_to(call)
+                    assert type(answer) is UnavailableError, f"{call.name}: {answer!r}"
+                    assert is_safe(str(answer), matrix.injection), f"{call.name}: {answer}"
+                    assert await matrix.storage.read() == matrix.storage.rows, call.name
