@@ -17,7 +17,9 @@
 
 `str(error)` may reach an end user: agno makes it the assistant's answer when a read fails inside a run. So it
 is a sentence written in this code base, and never holds a host, a user, SQL, a parameter or a value. Whatever
-helps the operator goes into `detail` (text for the log) and `facts` (for example `sqlstate=` or `table=`).
+helps the operator goes into `detail` (text for the log) and `facts` (for example `sqlstate=` or `table=`, and
+`maybe_done=True` where a connection was lost and nobody knows whether the write was done). The driver's error is the
+`__context__` of what a flat method raises: agno prints tracebacks, with all causes.
 """
 
 from __future__ import annotations

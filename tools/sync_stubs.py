@@ -38,8 +38,14 @@ class SyncRepositories:
 
     def __init__(self, repositories: object) -> None: ...
 
-def sync_transaction(core: object) -> AbstractContextManager[SyncRepositories]:
-    """The repositories inside one transaction of `core`."""
+class SyncTransaction(SyncMethods, SyncRepositories):
+    """The repositories and agno's flat methods inside one transaction, or one savepoint, of an async context."""
+
+    def __init__(self, context: object) -> None: ...
+    def __enter__(self) -> SyncTransaction: ...
+    def __exit__(self, *error: Any) -> bool | None: ...
+    def savepoint(self) -> AbstractContextManager[SyncTransaction]:
+        """See `agnodb.databases.transactions.Transaction.savepoint`."""
 '''
 
 

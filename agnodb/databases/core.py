@@ -12,8 +12,7 @@ from sqlalchemy import URL, Engine, MetaData, Table
 
 from agnodb.agno.base import objects
 from agnodb.config import Layout, TableNames, layout_from, upgrade_command
-from agnodb.contracts.repositories import Repositories
-from agnodb.databases.methods.all import AllMethods
+from agnodb.databases.transactions import Store, Transaction
 from agnodb.drivers import NOTHING_GIVEN, Connecting
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
 from agnodb.executors.engine import EngineExecutor
@@ -27,7 +26,6 @@ from agnodb.models.base import tables_for
 from agnodb.policies import DEFAULT_POLICIES, Policies
 from agnodb.records.health import HealthRecord
 from agnodb.sql.dialects import Dialect
-from agnodb.sql.repositories import SqlRepositories
 from agnodb.sql.repository import Statements
 from agnodb.urls import place_of, safe_text
 
@@ -118,13 +116,12 @@ class Settings:
         return safe_text(self.url)
 
 
-class DatabaseCore(AllMethods):
+class DatabaseCore(Store):
     """The flat methods and the repositories over one executor."""
 
     def __init__(self, settings: Settings, engines: Engines) -> None:
         layout, connecting = settings.layout, settings.connecting
         self.settings = settings
-        self.objects = objects()
         self._executor = EngineExecutor(
             engines,
             ensure_schema=self._ensure_schema,
@@ -133,16 +130,9 @@ class DatabaseCore(AllMethods):
             retry_timeout=RETRY_SECONDS if connecting.retry_timeout is None else connecting.retry_timeout,
             busy_timeout=connecting.lock_timeout or BUSY_SECONDS,
         )
-        self._statements = Statements(settings.dialect, tables_for(layout), settings.policies, place=settings.id)
-        repositories = SqlRepositories(self._executor, self._statements)
-        self.repositories = repositories
-        self.sessions, self.runs = repositories.sessions, repositories.runs
-        self.memories, self.knowledge = repositories.memories, repositories.knowledge
-        self.eval_runs, self.schema_versions = repositories.eval_runs, repositories.schema_versions
-        self.approvals, self.schedules = repositories.approvals, repositories.schedules
-        self.schedule_runs = repositories.schedule_runs
-        self.traces, self.spans = repositories.traces, repositories.spans
-        self.learnings, self.metrics = repositories.learnings, repositories.metrics
+        statements = Statements(settings.dialect, tables_for(layout), settings.policies, place=settings.id)
+        Store.__init__(self, self._executor, statements, objects())
+        self._on_write_failed = settings.policies.on_write_failed
 
     async def _ensure_schema(self, door: Any, *, complete: bool = False) -> None:
         """See `agnodb.migrations.boot.ensure_schema`; `door` is the engine that the calls use.
@@ -211,17 +201,24 @@ class DatabaseCore(AllMethods):
         return await self._executor.has_table(table_name, self.settings.layout.schema)
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Repositories]:
-        """The repositories inside one transaction: all of it is stored at the end of the block, or nothing.
+    async def transaction(self, session: Any = None) -> AsyncIterator[Transaction]:
+        """All repositories and flat methods inside one transaction: all of it is stored at the end, or nothing.
 
             async with db.transaction() as tx:
                 await tx.sessions.upsert(session)
                 await tx.runs.upsert(run)
 
-        An error in the block rolls back and is raised unchanged.
+        An error in the block rolls back and is raised unchanged. See `Transaction` for what fails inside.
+
+        With `session`, the application's own SQLAlchemy session (or connection) on the same database, the block is a
+        part of the transaction of that session, which begins if it has not: the application commits its rows and
+        those of the block, or rolls both back. agnodb does neither; an error undoes the block alone. The session is
+        flushed when the block begins and when it ends. Nothing in it is run again. Raises ConfigurationError for a
+        session of another kind of database, or one that cannot be used. That it leads to the same database is not
+        checked.
         """
-        async with self._executor.transaction() as executor:
-            yield SqlRepositories(executor, self._statements)
+        async with self._executor.transaction(session) as unit:
+            yield Transaction(unit, self._statements, self.objects)
 
     async def close(self) -> None:
         """Close all connections of this instance, not those of an engine that was passed in."""

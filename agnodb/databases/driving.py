@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from agnodb.errors import AgnoDbError
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -31,7 +32,9 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AgnoDbError(detail=f"{name} waited for an event loop, which a sync database does not have")
 
 
-def driven(method: Callable[..., Coroutine[Any, Any, T]], core: Callable[[Any], Any]) -> Callable[..., T]:
+def driven(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]], core: Callable[[Any], Any]
+) -> Callable[Concatenate[Any, P], T]:
     """A plain method that runs the coroutine method of the same name on `core(self)`.
 
     It has the signature and the docstring of `method`: agno looks at signatures.
@@ -39,11 +42,11 @@ def driven(method: Callable[..., Coroutine[Any, Any, T]], core: Callable[[Any], 
     name = method.__name__
 
     @functools.wraps(method)
-    def run(self: Any, *args: Any, **kwargs: Any) -> T:
+    def run(self: Any, *args: P.args, **kwargs: P.kwargs) -> T:
         coroutine: Coroutine[Any, Any, T] = getattr(core(self), name)(*args, **kwargs)
         return drive(coroutine)
 
     # Wrapped functions are looked through: this one must not be taken for a coroutine function.
     run.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
     del run.__wrapped__
-    return run
+    return cast(Callable[Concatenate[Any, P], T], run)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from agnodb.agno.base import AsyncBaseDb
 from agnodb.databases.core import DatabaseCore, Settings
+from agnodb.databases.transactions import Transaction
 from agnodb.executors.loops import LoopEngines
 
 
@@ -48,6 +50,12 @@ class SqlDatabase(DatabaseCore, AsyncBaseDb):
     def async_session_factory(self) -> async_sessionmaker[AsyncSession]:
         """SQLAlchemy sessions on the engine of the running loop, for queries of your own."""
         return async_sessionmaker(bind=self.db_engine, expire_on_commit=False)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, session: AsyncSession | AsyncConnection | None = None) -> AsyncIterator[Transaction]:
+        """See `agnodb.databases.core.DatabaseCore.transaction`."""
+        async with super().transaction(session) as tx:
+            yield tx
 
     async def _create_all_tables(self) -> None:
         await self.create_tables()

@@ -5,9 +5,8 @@ Their types are in `sync_methods.pyi`, which `make stubs` writes from the async 
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, get_type_hints
 
 from agnodb.contracts.repositories import Repositories
@@ -56,15 +55,20 @@ class SyncRepositories:
             setattr(self, concept, repository(getattr(repositories, concept)))
 
 
-@contextlib.contextmanager
-def sync_transaction(core: Any) -> Iterator[SyncRepositories]:
-    """The repositories inside one transaction of `core`."""
-    context = core.transaction()
-    repositories = drive(context.__aenter__())
-    try:
-        yield SyncRepositories(repositories)
-    except BaseException as error:
-        if not drive(context.__aexit__(type(error), error, error.__traceback__)):
-            raise
-    else:
-        drive(context.__aexit__(None, None, None))
+class SyncTransaction(SyncMethods, SyncRepositories):
+    """The repositories and agno's flat methods inside one transaction, or one savepoint, of an async context."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __enter__(self) -> SyncTransaction:
+        self._core = drive(self._context.__aenter__())
+        SyncRepositories.__init__(self, self._core.repositories)
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return bool(drive(self._context.__aexit__(*error)))
+
+    def savepoint(self) -> SyncTransaction:
+        """See `agnodb.databases.transactions.Transaction.savepoint`."""
+        return SyncTransaction(self._core.savepoint())

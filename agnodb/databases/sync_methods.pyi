@@ -517,14 +517,18 @@ class SyncMethods:
     ) -> None:
         """Insert the learning, or replace content and metadata of the stored one. One atomic statement.
 
-        A learning without an owner becomes `user_id`'s. Raises OwnershipError when it is another user's.
+        A learning without an owner becomes `user_id`'s. Raises OwnershipError when it is another user's, and
+        StaleVersionError when it could not be read before in this flow.
         """
 
     def delete_learning(self, id: str) -> bool:
         """Delete the learning; False when there is none."""
 
     def update_learning(self, id: str, content: dict[str, Any], metadata: dict[str, Any] | None = None) -> bool:
-        """Replace content and metadata; False when there is no such learning. One atomic statement."""
+        """Replace content and metadata; False when there is no such learning. One atomic statement.
+
+        Raises StaleVersionError when it could not be read before in this flow.
+        """
 
     def delete_user_learnings(self, user_id: str, learning_type: str | None = None) -> int:
         """Delete the learnings (of that type) that the user owns; the number deleted."""
@@ -739,13 +743,16 @@ class SyncRunRepository(SyncRepository):
         """Change a run under its row lock: `change` gets the stored run and gives the columns to set.
 
         True when it was changed, False when `change` gave None (nothing is written then), None when there is no
-        such run of that session and owner. `change` must not wait.
+        such run in that session, or the run or the session is another user's. `change` must not wait.
         """
 
     def cancel(
         self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None
     ) -> bool:
-        """Cancel the run if its status is still `expected_status`; False otherwise. One atomic statement."""
+        """Cancel the run if its status is still `expected_status`; False otherwise. One atomic statement.
+
+        False also when there is no such run in that session, or the run or the session is another user's.
+        """
 
     def delete(self, run_id: str) -> bool:
         """Delete the run; False when there is none."""
@@ -846,8 +853,11 @@ class SyncEvalRunRepository(SyncRepository):
     def claim(self, run_id: str, user_id: str) -> bool:
         """Make `user_id` the owner of a run that has none; False when there is no such run.
 
-        Raises OwnershipError when it is another user's.
+        Raises OwnershipError when it is another user's. Of users who race for a run one gets it.
         """
+
+    def delete(self, run_id: str) -> bool:
+        """Delete the run, whoever the owner is; False when there is none."""
 
     def delete_many(self, run_ids: Iterable[str], *, user_id: str | None = None) -> int:
         """Delete runs (of that user); the number deleted."""
@@ -1096,7 +1106,8 @@ class SyncSpanRepository(SyncRepository):
     def create_many(self, spans: Iterable[SpanRecord]) -> int:
         """Store the spans that are not stored yet; their number. Atomic, one write for any number of spans.
 
-        A span whose id is taken is left as stored. Where a trace is unknown, a placeholder is stored for it, see
+        A span whose id is taken is left as stored, and not counted; so is one that an earlier attempt of the same call
+        had stored before its connection was lost. Where a trace is unknown, a placeholder is stored for it, see
         `TraceRepository.upsert`. Spans that cannot be stored do not keep the others from it: they raise
         InvalidValueError afterwards (facts: `refused`, their number).
         """
@@ -1124,17 +1135,21 @@ class SyncSpanRepository(SyncRepository):
 class SyncLearningRepository(SyncRepository):
     """Learnings by id, and lists of them.
 
-    `**filters` are equalities, any of `LISTINGS["learnings"].filters`; None means any. An unknown one raises
-    InvalidValueError. "Latest" counts by the last change.
+    `user_id` and `**filters` are equalities, any of `LISTINGS["learnings"].filters`; None means any. An unknown one
+    raises InvalidValueError. "Latest" counts by the last change.
     """
 
     def get(self, learning_id: str) -> LearningRecord | None:
         """The learning, or None."""
 
-    def latest(self, limit: int | None = None, **filters: str | None) -> list[LearningRecord]:
+    def latest(
+        self, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
+    ) -> list[LearningRecord]:
         """The learnings that match, the latest first; at most `limit`. One statement."""
 
-    def search(self, query: str, limit: int | None = None, **filters: str | None) -> list[LearningRecord]:
+    def search(
+        self, query: str, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
+    ) -> list[LearningRecord]:
         """The learnings with the text `query` anywhere in their content, the latest first. One statement.
 
         Upper and lower case are alike: all letters that the database's locale knows on PostgreSQL, ASCII letters
@@ -1168,7 +1183,7 @@ class SyncLearningRepository(SyncRepository):
         """
 
     def page(
-        self, page: Page, *, include_unowned: bool = False, **filters: str | None
+        self, page: Page, *, include_unowned: bool = False, user_id: str | None = None, **filters: str | None
     ) -> tuple[list[LearningRecord], int]:
         """One page of learnings and the number of all that match.
 
@@ -1229,5 +1244,11 @@ class SyncRepositories:
 
     def __init__(self, repositories: object) -> None: ...
 
-def sync_transaction(core: object) -> AbstractContextManager[SyncRepositories]:
-    """The repositories inside one transaction of `core`."""
+class SyncTransaction(SyncMethods, SyncRepositories):
+    """The repositories and agno's flat methods inside one transaction, or one savepoint, of an async context."""
+
+    def __init__(self, context: object) -> None: ...
+    def __enter__(self) -> SyncTransaction: ...
+    def __exit__(self, *error: Any) -> bool | None: ...
+    def savepoint(self) -> AbstractContextManager[SyncTransaction]:
+        """See `agnodb.databases.transactions.Transaction.savepoint`."""

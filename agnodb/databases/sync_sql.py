@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Engine, MetaData, Table
+from sqlalchemy import Connection, Engine, MetaData, orm
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from agnodb.agno.base import BaseDb
 from agnodb.databases.core import DatabaseCore, Settings
-from agnodb.databases.driving import drive
-from agnodb.databases.sync_methods import SyncMethods, SyncRepositories, sync_transaction
+from agnodb.databases.driving import drive, driven
+from agnodb.databases.sync_methods import SyncMethods, SyncRepositories, SyncTransaction
 from agnodb.executors.blocking import BlockingEngines
-from agnodb.records.health import HealthRecord
+
+
+def _core_of(database: Any) -> Any:
+    return database._core
 
 
 class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
@@ -26,7 +30,7 @@ class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
     """
 
     def __init__(self, settings: Settings, make_engine: Callable[[], Engine], db_engine: Engine | None) -> None:
-        settings.policies.need_no_loop()
+        settings = replace(settings, policies=settings.policies.need_no_loop())
         BaseDb.__init__(self, id=settings.id, **settings.tables)
         made = make_engine if db_engine is None else lambda: db_engine
         self._core = DatabaseCore(settings, BlockingEngines(made, owned=db_engine is None))
@@ -55,27 +59,17 @@ class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
         """The number of statements this instance has run."""
         return self._core.statements_run
 
-    def create_tables(self) -> None:
-        """See `agnodb.databases.core.DatabaseCore.create_tables`."""
-        drive(self._core.create_tables())
+    create_tables = driven(DatabaseCore.create_tables, _core_of)
+    table_exists = driven(DatabaseCore.table_exists, _core_of)
+    health = driven(DatabaseCore.health, _core_of)
+    _get_table = driven(DatabaseCore._get_table, _core_of)
 
     def _create_all_tables(self) -> None:
         self.create_tables()
 
-    def _get_table(self, table_type: str, create_table_if_not_found: bool | None = False) -> Table | None:
-        return drive(self._core._get_table(table_type, create_table_if_not_found))
-
-    def health(self) -> HealthRecord:
-        """See `agnodb.databases.core.DatabaseCore.health`."""
-        return drive(self._core.health())
-
-    def table_exists(self, table_name: str) -> bool:
-        """Whether there is a table of that name in this database's schema."""
-        return drive(self._core.table_exists(table_name))
-
-    def transaction(self) -> AbstractContextManager[SyncRepositories]:
-        """The repositories inside one transaction: all of it is stored at the end of the block, or nothing."""
-        return sync_transaction(self._core)
+    def transaction(self, session: orm.Session | Connection | None = None) -> AbstractContextManager[SyncTransaction]:
+        """See `agnodb.databases.core.DatabaseCore.transaction`."""
+        return SyncTransaction(self._core.transaction(session))
 
     def close(self) -> None:
         """Close all connections of this instance, not those of an engine that was passed in."""

@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, exc, inspect
 
 from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError, UnavailableError
+from agnodb.executors.joining import joined
+from agnodb.executors.outages import Outage, run_again
 from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS, Attempts
 from agnodb.executors.states import Engines, EngineState, in_autocommit
-from agnodb.sql.executor import Executor, Row, Shape
+from agnodb.executors.transactions import Transaction
+from agnodb.sql.executor import Executor, Row, Shape, Unit
 from agnodb.sql.failures import SQLITE_ERROR, translate
 
 T = TypeVar("T")
 EnsureSchema = Callable[[Any], Awaitable[None]]
-
-_OVER = "This transaction is over."
 
 
 class EngineExecutor:
@@ -47,7 +48,8 @@ class EngineExecutor:
         self._engines = engines
         self._ensure_schema, self._check_schema = ensure_schema, check_schema
         self._upgrade, self._retry_timeout, self._busy_timeout = upgrade, retry_timeout, busy_timeout
-        self._ready = self._closed = self._unreachable = False
+        self._ready = self._closed = False
+        self._outage = Outage()
         self.statements = 0
         """The number of statements run so far; one that is run again counts again."""
 
@@ -74,17 +76,23 @@ class EngineExecutor:
         return state
 
     async def persist(
-        self, once: Callable[[Attempts], Awaitable[T]], *, idempotent: bool, seconds: float | None = None
+        self,
+        once: Callable[[Attempts], Awaitable[T]],
+        *,
+        idempotent: bool,
+        seconds: float | None = None,
+        statement: str | None = None,
     ) -> T:
         """What `once(attempts)` returns, called again, for `seconds`, where that can help and harms nothing.
 
         Once a call has given up on a database that cannot be reached, those that begin while it stays so do not wait:
-        an outage costs each call its patience once, not every statement of every run.
+        an outage costs each call its patience once, not every statement of every run. `statement` is for the log.
         """
         attempts = Attempts(self._retry_timeout if seconds is None else seconds, self._busy_timeout)
-        hopeless = self._unreachable
+        hopeless, attempt = self._outage.given_up, 0
         while True:
             attempts.sent = attempts.lost = False
+            attempt += 1
             try:
                 result = await once(attempts)
             except UnavailableError as failure:
@@ -92,11 +100,15 @@ class EngineExecutor:
                     failure.facts["maybe_done"] = True
                 pause = attempts.pause(failure, idempotent=idempotent)
                 unreachable = attempts.unreachable(failure)
+                if unreachable:
+                    self._outage.goes_on(failure)
                 if pause is None or (hopeless and unreachable):
-                    self._unreachable = unreachable
+                    self._outage.given_up = unreachable
                     raise
+                if not unreachable:
+                    run_again(failure, statement, attempt, pause)
             else:
-                self._unreachable = False
+                self._outage.is_over()
                 return result
             await self.state().sleep(pause)
 
@@ -111,7 +123,7 @@ class EngineExecutor:
             except Exception as error:
                 raise await self.explained(error, state) from error
 
-        return await self.persist(once, idempotent=shape.idempotent)
+        return await self.persist(once, idempotent=shape.idempotent, statement=shape.name)
 
     def _run_alone(
         self, engine: Engine, shape: Shape, parameters: Mapping[str, Any], attempts: Attempts
@@ -160,9 +172,14 @@ class EngineExecutor:
     # -- transactions -----------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Executor]:
+    async def transaction(self, session: Any = None) -> AsyncIterator[Unit]:
+        """As the port has it; with a `session` of the application's, inside its transaction (see `joined`)."""
+        if session is not None:
+            async with joined(self, session) as unit:
+                yield unit
+            return
         state = await self.ready()
-        transaction = _Transaction(self, state)
+        transaction = Transaction(self, state)
         try:
             yield transaction
         except BaseException:
@@ -171,8 +188,10 @@ class EngineExecutor:
             raise
         try:
             await state.finish(transaction.commit)
+        except AgnoDbError:
+            raise
         except Exception as error:
-            raise self.translate(error) from error
+            raise transaction.translated(error) from error
 
     async def repeatable(self, work: Callable[[Executor], Awaitable[T]]) -> T:
         async def once(attempts: Attempts) -> T:
@@ -202,86 +221,6 @@ class EngineExecutor:
         """Close every connection. A closed executor that is used again raises ConfigurationError."""
         self._closed = True
         await self._engines.close()
-
-
-class _Transaction:
-    """Runs shapes on the connection of one transaction. See `agnodb.sql.executor.Executor`.
-
-    It begins with its first statement: until that one has succeeded nothing has happened, and it can be run again on
-    another connection, whatever it is. So a transaction does not fail because a connection had died in the pool.
-    """
-
-    final = False
-
-    def __init__(self, outer: EngineExecutor, state: EngineState) -> None:
-        self._outer, self._state = outer, state
-        self._connection: Connection | None = None
-        self._begun = self._over = False
-        self._one_at_a_time = state.lock()
-
-    async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        async with self._one_at_a_time:
-            if self._begun:
-                return await self._wait(self._run, shape, parameters)
-            return await self._outer.persist(
-                lambda attempts: self._wait(self._begin, shape, parameters, attempts), idempotent=True
-            )
-
-    @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Executor]:
-        yield self
-
-    async def repeatable(self, work: Callable[[Executor], Awaitable[T]]) -> T:
-        return await work(self)
-
-    async def _wait(self, work: Callable[..., Sequence[Row]], *args: Any) -> Sequence[Row]:
-        try:
-            return await self._state.wait(work, *args)
-        except Exception as error:
-            raise self._outer.translate(error) from error
-
-    def _begin(self, shape: Shape, parameters: Mapping[str, Any], attempts: Attempts) -> Sequence[Row]:
-        self._close()  # what an attempt before this one has left
-        connection = self._state.engine.connect()
-        if self._over:  # meanwhile: what ran beside this has failed
-            connection.close()
-            raise ConfigurationError(_OVER)
-        self._connection = connection
-        rows = attempts.on(connection, self._begin_on, shape, parameters)
-        self._begun = True
-        return rows
-
-    def _begin_on(self, connection: Connection, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        connection.begin()
-        return self._run(shape, parameters)
-
-    def _run(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        if self._over or self._connection is None:
-            raise ConfigurationError(_OVER)
-        return self._outer.run(self._connection, shape, parameters)
-
-    def commit(self) -> None:
-        """Store what was done."""
-        self._over = True
-        if not self._begun or self._connection is None:
-            return self._close()
-        with self._connection as connection:  # closing rolls back what could not be committed
-            return connection.commit()
-
-    def roll_back(self) -> None:
-        """Undo what was done. Raises nothing."""
-        self._over = True
-        self._close()
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        try:
-            connection.close()
-        except Exception:  # the error that led here is the one to raise; this connection is of no more use
-            connection.invalidate()
-            connection.close()
 
 
 def _inspect(engine: Engine, read: Callable[[Connection], T], attempts: Attempts) -> T:

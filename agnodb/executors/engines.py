@@ -20,6 +20,9 @@ MOMENT = 1.0
 """How long SQLite itself waits for another writer, in seconds, at most: what waits in there cannot be cancelled. The
 executor tries again until `lock_timeout`."""
 
+_SILENT: dict[str, Any] = {"hide_parameters": True}
+"""SQLAlchemy's errors and its log have the statement, but no values."""
+
 
 def postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
     """An engine on the driver of `url`. Its connections are opened when they are needed, and kept."""
@@ -42,7 +45,7 @@ def blocking_postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engin
 async def direct_engine(url: URL, how: Connecting) -> AsyncIterator[AsyncEngine]:
     """An engine for one migration, which has no limit of time: its connections close when they come back."""
     address, arguments = connect_arguments(url, _patient(how))
-    engine = create_async_engine(address, connect_args=arguments, poolclass=NullPool)
+    engine = create_async_engine(address, connect_args=arguments, poolclass=NullPool, **_SILENT)
     try:
         yield engine
     finally:
@@ -53,7 +56,7 @@ async def direct_engine(url: URL, how: Connecting) -> AsyncIterator[AsyncEngine]
 async def blocking_direct_engine(url: URL, how: Connecting) -> AsyncIterator[BlockingEngine]:
     """As `direct_engine`, on psycopg 3."""
     address, arguments = connect_arguments(url.set(drivername="postgresql+psycopg"), _patient(how))
-    engine = create_engine(address, connect_args=arguments, poolclass=NullPool)
+    engine = create_engine(address, connect_args=arguments, poolclass=NullPool, **_SILENT)
     try:
         yield BlockingEngine(engine)
     finally:
@@ -77,6 +80,7 @@ def blocking_sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
 
 def _pool(how: Connecting) -> dict[str, Any]:
     return {
+        **_SILENT,
         "pool_size": how.pool_size or POOL_SIZE,
         "max_overflow": 0,
         "pool_timeout": how.pool_timeout or POOL_TIMEOUT,
@@ -135,11 +139,19 @@ def prepare_sqlite(engine: Engine, busy_timeout: float | None = None) -> None:
     if not event.contains(engine, "begin", _on_begin):
         event.listen(engine, "connect", on_connect)
         event.listen(engine, "begin", _on_begin)
+        event.listen(engine, "invalidate", _on_invalidate)
 
 
 def _on_begin(connection: Connection) -> None:
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _on_invalidate(connection: Any, _record: Any, _error: BaseException | None) -> None:
+    """Give the write lock back. To close the connection is not enough while anything refers to one of its cursors, as
+    the traceback of an interrupted call does. (aiosqlite's cursors are closed by then.)"""
+    if isinstance(connection, sqlite3.Connection):
+        connection.rollback()
 
 
 class SharedMemory:

@@ -47,15 +47,24 @@ class Executor(Protocol):
         """
         ...
 
-    def transaction(self) -> AbstractAsyncContextManager[Executor]:
+    def transaction(self) -> AbstractAsyncContextManager[Unit]:
         """One transaction: commits at the end of the block, rolls back when the block raises.
 
-        It begins with its first statement. Inside a transaction it gives the same executor: the outermost block
-        commits.
+        It begins with its first statement. A statement that fails ends it: nothing of it is stored, and its block
+        raises at its end if it did not before. Inside a transaction it is a savepoint: the block is undone when it
+        raises, and stored when the outermost one is. What else is run on the outer executor meanwhile waits for it.
         """
         ...
 
     async def repeatable(self, work: Callable[[Executor], Awaitable[T]]) -> T:
         """What `work(executor)` returns, run in one transaction, and again from its beginning as an idempotent
         shape is. Inside a transaction it is run once: the outermost block is not ours to repeat."""
+        ...
+
+
+class Unit(Executor, Protocol):
+    """An executor inside a transaction."""
+
+    def savepoint(self) -> AbstractAsyncContextManager[Unit]:
+        """As `transaction`, for the application: what is run on this executor meanwhile raises ConfigurationError."""
         ...

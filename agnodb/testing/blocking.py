@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
 from agnodb.databases.sql import SqlDatabase
-from agnodb.databases.sync_methods import SyncRepositories, SyncRepository
+from agnodb.databases.sync_methods import SyncRepositories, SyncRepository, SyncTransaction
 
 THREADS = 64
 """More than any test has calls under way: a call that waits for another one's lock must not keep it from a thread."""
@@ -31,8 +35,13 @@ class _Threads:
 
     async def run(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What `call` returns, in a thread. Like any blocking call, it cannot be cancelled."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.executor, functools.partial(call, *args, **kwargs))
+        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+        try:
+            return await loop.run_in_executor(self.executor, functools.partial(context.run, call, *args, **kwargs))
+        finally:  # the call and its caller are one flow, as they are without a thread between them
+            for variable, value in context.items():
+                if variable.get(None) is not value:
+                    variable.set(value)
 
 
 class _AwaitableRepository:
@@ -49,6 +58,58 @@ class _AwaitableRepositories:
 
     def __getattr__(self, name: str) -> Any:
         return _AwaitableRepository(getattr(self._repositories, name), self._threads)
+
+
+class _AwaitableTransaction:
+    def __init__(self, transaction: SyncTransaction, threads: _Threads) -> None:
+        self._transaction, self._threads = transaction, threads
+
+    def savepoint(self) -> Any:
+        """See the sync transaction's own."""
+        return _block(self._transaction.savepoint(), self._threads)
+
+    def __getattr__(self, name: str) -> Any:
+        return _awaitable(getattr(self._transaction, name), self._threads)
+
+
+@contextlib.asynccontextmanager
+async def _block(context: Any, threads: _Threads) -> AsyncIterator[_AwaitableTransaction]:
+    transaction = await threads.run(context.__enter__)
+    try:
+        yield _AwaitableTransaction(transaction, threads)
+    except BaseException as error:
+        if not await threads.run(context.__exit__, type(error), error, error.__traceback__):
+            raise
+    else:
+        await threads.run(context.__exit__, None, None, None)
+
+
+class AwaitableSession:
+    """A SQLAlchemy `Session` with AsyncSession's interface."""
+
+    def __init__(self, session: Session, threads: _Threads) -> None:
+        self.sync_session, self._threads = session, threads
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self.sync_session, name)
+        awaited = inspect.iscoroutinefunction(getattr(AsyncSession, name, None))
+        return functools.partial(self._threads.run, member) if awaited else member
+
+    async def run_sync(self, work: Callable[..., Any]) -> Any:
+        """What `work(session)` returns."""
+        return await self._threads.run(work, self.sync_session)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._threads.run(self.sync_session.close)
+
+
+def _awaitable(member: Any, threads: _Threads) -> Any:
+    if isinstance(member, SyncRepository):
+        return _AwaitableRepository(member, threads)
+    return functools.partial(threads.run, member) if callable(member) else member
 
 
 class AsyncFacade:
@@ -79,18 +140,13 @@ class AsyncFacade:
             return functools.partial(self._threads.run, member)
         return member
 
-    @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[_AwaitableRepositories]:
-        """See the sync database's own."""
-        context = self._database.transaction()
-        repositories = await self._threads.run(context.__enter__)
-        try:
-            yield _AwaitableRepositories(repositories, self._threads)
-        except BaseException as error:
-            if not await self._threads.run(context.__exit__, type(error), error, error.__traceback__):
-                raise
-        else:
-            await self._threads.run(context.__exit__, None, None, None)
+    def transaction(self, session: Any = None) -> Any:
+        """See the sync database's own; `session` may be one of `async_session_factory`."""
+        return _block(self._database.transaction(getattr(session, "sync_session", session)), self._threads)
+
+    def async_session_factory(self, *, bind: Any = None) -> AwaitableSession:
+        """A SQLAlchemy session on the database's engine, or on `bind`."""
+        return AwaitableSession(Session(bind or self._database.db_engine, expire_on_commit=False), self._threads)
 
     async def close(self) -> None:
         """Close the database. A closed one can still be asked, to hear that it is closed."""

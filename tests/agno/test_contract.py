@@ -238,7 +238,7 @@ PASSWORD = "s3cr3t-w0rd"
 
 
 async def test_a_password_is_nowhere_to_be_seen() -> None:
-    database = AsyncPostgresDb(db_url=f"postgresql://someone:{PASSWORD}@127.0.0.1:1/agno")
+    database = AsyncPostgresDb(db_url=f"postgresql://someone:{PASSWORD}@127.0.0.1:1/agno", retry_timeout=0)
     with pytest.raises(AgnoDbError) as failed:
         await database.get_session("s")
     shown = [repr(database), str(database), str(database.to_dict()), repr(database.db_engine), str(failed.value)]

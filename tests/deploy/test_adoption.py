@@ -124,10 +124,12 @@ async def db_sessions(db: Any) -> int:
 
 def changed(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
     """The tables whose rows are not what they were, but for empty columns of ours at the end of each session."""
-    added = {"agno_sessions": (
+    added = {
+        "agno_sessions": (
             ", 'agnodb_row_version': None, 'agnodb_run_counter': None, 'agnodb_recent_writes': None}",
             ",,,)",
-        )}
+        )
+    }
 
     def bare(table: str, row: str) -> str:
         for end in added.get(table, ()):

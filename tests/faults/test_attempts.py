@@ -88,7 +88,7 @@ def test_no_insert_delete_or_claim_is_idempotent() -> None:
     assert said == {
         "approvals.change", "eval_runs.change", "knowledge.upsert", "learnings.update", "learnings.upsert",
         "memories.upsert", "runs.upsert", "schedule_runs.change", "schedules.change", "schema_versions.set",
-        "sessions.rename", "sessions.set_data", "sessions.upsert", "spans.create", "traces.upsert",
+        "sessions.rename", "sessions.set_data", "spans.create", "traces.upsert",
     }  # fmt: skip
 
 

@@ -144,7 +144,7 @@ async def test_agnos_migrations_change_nothing(place: SyncPlace) -> None:
 
 def test_a_password_is_nowhere_to_be_seen() -> None:
     password = "s3cr3t-w0rd"
-    with PostgresDb(db_url=f"postgresql://someone:{password}@127.0.0.1:1/agno") as database:
+    with PostgresDb(db_url=f"postgresql://someone:{password}@127.0.0.1:1/agno", retry_timeout=0) as database:
         with pytest.raises(AgnoDbError) as failed:
             database.get_session("s")
         shown = [repr(database), str(database.to_dict()), repr(database.db_engine), str(failed.value)]

@@ -8,13 +8,27 @@ from typing import Any
 
 from agnodb.contracts.objects import Objects
 from agnodb.contracts.repositories import Repositories
+from agnodb.databases.write_failures import safeguard
+from agnodb.policies import OnWriteFailed
 
 
 class Methods:
-    """A mixin of flat methods: it has the repositories and `objects`, and decides nothing about storage."""
+    """A mixin of flat methods: it has the repositories and `objects`, and decides nothing about storage.
+
+    What leaves a method of a mixin that failed is as `agnodb.databases.write_failures` has it.
+    """
 
     repositories: Repositories
     objects: Objects
+    _place: str | None = None
+    """The same for every object on the same database (`db.id`), and for its transactions."""
+    _on_write_failed: OnWriteFailed | None = None
+    """The policy of a database. A transaction has none: its block gets the error, and undoes what it did before."""
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if Methods in cls.__bases__:  # what is made of the mixins has further methods, of its own
+            safeguard(cls)
 
     def transaction(self) -> AbstractAsyncContextManager[Repositories]:
         """The repositories inside one transaction; see `SqlDatabase.transaction`."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnodb.databases.hidden_reads import looked_up, refuse_hidden, written
 from agnodb.databases.methods.base import Methods
 from agnodb.filters import Page
 from agnodb.records.learnings import LearningRecord
 
 
 class LearningMethods(Methods):
-    """Learnings, as dictionaries of their columns."""
+    """Learnings, as dictionaries of their columns.
+
+    Where a read fails, what it would have found is not overwritten (see `agnodb.databases.hidden_reads`).
+    """
 
     async def get_learning(
         self,
@@ -24,17 +28,18 @@ class LearningMethods(Methods):
         entity_type: str | None = None,
     ) -> dict[str, Any] | None:
         """`{"content": ...}` of the learning that matches and was changed last, or None."""
-        found = await self.repositories.learnings.latest(
-            1,
-            learning_type=learning_type,
-            user_id=user_id,
-            agent_id=agent_id,
-            team_id=team_id,
-            session_id=session_id,
-            namespace=namespace,
-            entity_id=entity_id,
-            entity_type=entity_type,
-        )
+        filters = {
+            "learning_type": learning_type,
+            "user_id": user_id,
+            "agent_id": agent_id,
+            "team_id": team_id,
+            "session_id": session_id,
+            "namespace": namespace,
+            "entity_id": entity_id,
+            "entity_type": entity_type,
+        }
+        reading = self.repositories.learnings.latest(1, **filters)
+        found = await looked_up(reading, self._place, filters)
         return {"content": found[0].content} if found else None
 
     async def upsert_learning(
@@ -53,9 +58,11 @@ class LearningMethods(Methods):
     ) -> None:
         """Insert the learning, or replace content and metadata of the stored one. One atomic statement.
 
-        A learning without an owner becomes `user_id`'s. Raises OwnershipError when it is another user's.
+        A learning without an owner becomes `user_id`'s. Raises OwnershipError when it is another user's, and
+        StaleVersionError when it could not be read before in this flow.
         """
-        await self.repositories.learnings.upsert(
+        await refuse_hidden(id, self.repositories.learnings, self._place)
+        stored = await self.repositories.learnings.upsert(
             LearningRecord(
                 learning_id=id,
                 learning_type=learning_type,
@@ -70,13 +77,18 @@ class LearningMethods(Methods):
                 metadata=metadata,
             )
         )
+        written(stored, self._place)
 
     async def delete_learning(self, id: str) -> bool:
         """Delete the learning; False when there is none."""
         return await self.repositories.learnings.delete(id)
 
     async def update_learning(self, id: str, content: dict[str, Any], metadata: dict[str, Any] | None = None) -> bool:
-        """Replace content and metadata; False when there is no such learning. One atomic statement."""
+        """Replace content and metadata; False when there is no such learning. One atomic statement.
+
+        Raises StaleVersionError when it could not be read before in this flow.
+        """
+        await refuse_hidden(id, self.repositories.learnings, self._place)
         return await self.repositories.learnings.update(id, content, metadata)
 
     async def delete_user_learnings(self, user_id: str, learning_type: str | None = None) -> int:
@@ -96,17 +108,19 @@ class LearningMethods(Methods):
         limit: int | None = None,
     ) -> list[dict[str, Any]]:
         """The learnings that match, the last changed first; at most `limit`. One statement."""
-        found = await self.repositories.learnings.latest(
-            limit,
-            learning_type=learning_type,
-            user_id=user_id,
-            agent_id=agent_id,
-            team_id=team_id,
-            session_id=session_id,
-            namespace=namespace,
-            entity_id=entity_id,
-            entity_type=entity_type,
-        )
+        filters = {
+            "learning_type": learning_type,
+            "user_id": user_id,
+            "agent_id": agent_id,
+            "team_id": team_id,
+            "session_id": session_id,
+            "namespace": namespace,
+            "entity_id": entity_id,
+            "entity_type": entity_type,
+        }
+        reading = self.repositories.learnings.latest(limit, **filters)
+        # What is not among the first few may still be there: nobody takes it for absent.
+        found = await (looked_up(reading, self._place, filters) if limit is None else reading)
         return [learning.to_dict() for learning in found]
 
     async def search_learnings(
@@ -145,8 +159,12 @@ class LearningMethods(Methods):
 
     async def get_learning_by_id(self, id: str) -> dict[str, Any] | None:
         """The learning, or None."""
+        found = await looked_up(self._by_id(id), self._place, {"learning_id": id})
+        return found[0].to_dict() if found else None
+
+    async def _by_id(self, id: str) -> list[LearningRecord]:
         learning = await self.repositories.learnings.get(id)
-        return None if learning is None else learning.to_dict()
+        return [] if learning is None else [learning]
 
     async def list_learnings(
         self,

@@ -21,6 +21,7 @@ from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.databases import DatabaseLifeConformance
 from agnodb.testing.conformance.eval_runs import EvalRunConformance
 from agnodb.testing.conformance.faults import FaultConformance
+from agnodb.testing.conformance.hidden_reads import HiddenReadConformance
 from agnodb.testing.conformance.instants import InstantConformance
 from agnodb.testing.conformance.knowledge import KnowledgeConformance
 from agnodb.testing.conformance.learnings import LearningConformance
@@ -37,6 +38,8 @@ from agnodb.testing.conformance.sessions import SessionConformance
 from agnodb.testing.conformance.spans import SpanConformance
 from agnodb.testing.conformance.trace_filters import TraceFilterConformance
 from agnodb.testing.conformance.traces import TraceConformance
+from agnodb.testing.conformance.transactions import TransactionConformance
+from agnodb.testing.conformance.write_failures import WriteFailureConformance
 
 
 class _Fixtures:
@@ -59,6 +62,7 @@ def _suite(*parts: type) -> type:
 
 CONCEPTS = (
     DatabaseLifeConformance,
+    TransactionConformance,
     SessionConformance,
     RunConformance,
     MemoryConformance,
@@ -71,7 +75,9 @@ CONCEPTS = (
     SchedulesConformance,
     ScheduleRunsConformance,
     LearningConformance,
+    HiddenReadConformance,
     MetricConformance,
+    WriteFailureConformance,
 )
 """What each concept promises, by example."""
 

@@ -51,7 +51,7 @@ def repositories(session: SessionRecord, run: RunRecord) -> SessionRecord:
         save(db, session, run)
         save(db.repositories, session, run)
         with db.transaction() as tx:
-            reveal_type(tx)  # reveals: agnodb.databases.sync_methods.SyncRepositories
+            reveal_type(tx)  # reveals: agnodb.databases.sync_methods.SyncTransaction
             reveal_type(tx.runs.upsert(run).run_index)  # reveals: int | None
             save(tx, session, run)
             return tx.sessions.upsert(session)

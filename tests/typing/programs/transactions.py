@@ -16,7 +16,7 @@ async def save(repositories: Repositories, session: SessionRecord, run: RunRecor
 async def main(session: SessionRecord, run: RunRecord) -> None:
     db = AsyncSqliteDb(db_url="sqlite://")
     async with db.transaction() as tx:
-        reveal_type(tx)  # reveals: agnodb.contracts.repositories.Repositories
+        reveal_type(tx)  # reveals: agnodb.databases.transactions.Transaction
         reveal_type(await tx.sessions.get("s"))  # reveals: agnodb.records.sessions.SessionRecord | None
         await save(tx, session, run)
     await save(db, session, run)

@@ -1,0 +1,57 @@
+"""What a database and each of its transactions have alike, and what `db.transaction()` gives."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from agnodb.contracts.objects import Objects
+from agnodb.databases.methods.all import AllMethods
+from agnodb.sql.executor import Executor, Unit
+from agnodb.sql.repositories import SqlRepositories
+from agnodb.sql.repository import Statements
+
+
+class Store(AllMethods):
+    """The repositories of one executor, and agno's flat methods over them."""
+
+    def __init__(self, executor: Executor, statements: Statements, objects: Objects) -> None:
+        self._statements, self.objects = statements, objects
+        self._place = statements.place
+        repositories = SqlRepositories(executor, statements)
+        self.repositories = repositories
+        self.sessions, self.runs = repositories.sessions, repositories.runs
+        self.memories, self.knowledge = repositories.memories, repositories.knowledge
+        self.eval_runs, self.schema_versions = repositories.eval_runs, repositories.schema_versions
+        self.approvals, self.schedules = repositories.approvals, repositories.schedules
+        self.schedule_runs = repositories.schedule_runs
+        self.traces, self.spans = repositories.traces, repositories.spans
+        self.learnings, self.metrics = repositories.learnings, repositories.metrics
+
+
+class Transaction(Store):
+    """The repositories and agno's flat methods inside one transaction, or one savepoint.
+
+    A statement that fails ends its block: nothing of that block is stored, whoever catches the error. What may fail
+    has a savepoint. A method that does nothing or refuses (an OwnershipError) has not failed in this sense.
+    """
+
+    def __init__(self, unit: Unit, statements: Statements, objects: Objects) -> None:
+        super().__init__(unit, statements, objects)
+        self._unit = unit
+
+    @contextlib.asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[Transaction]:
+        """A part of the transaction that can fail by itself.
+
+            async with tx.savepoint() as part:
+                await part.runs.upsert(run)
+
+        An error in the block undoes what the block did, and is raised unchanged; whoever catches it goes on with the
+        transaction. Until the block ends, the outer object raises ConfigurationError: there is one connection.
+        """
+        async with self._unit.savepoint() as unit:
+            yield Transaction(unit, self._statements, self.objects)
+
+    transaction = savepoint
+    """A transaction in a transaction is a savepoint of it."""
