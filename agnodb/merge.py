@@ -92,6 +92,10 @@ class _Merge:
 
 def _counted(base: Any, mine: Any, theirs: Any) -> Any:
     """All numbers of a value added up, wherever they are in it."""
+    if same(mine, base) or (mine is _MISSING and base is UNKNOWN):
+        return theirs
+    if same(theirs, base):
+        return mine
     sides = [side for side in (base, mine, theirs) if side not in (UNKNOWN, _MISSING, None)]
     if sides and all(isinstance(side, Mapping) for side in sides):
         return _counted_members(base, mine, theirs)
@@ -118,12 +122,16 @@ def _sum(base: Any, mine: Any, theirs: Any) -> Any:
     mine_number, theirs_number = _number(mine), _number(theirs)
     if base is UNKNOWN:
         return max(mine_number, theirs_number)
-    if any(isinstance(side, Decimal) for side in (base, mine, theirs)):
-        total: Any = sum((Decimal(str(n)) for n in (theirs_number, mine_number)), -Decimal(str(_number(base))))
-    elif any(isinstance(side, float) for side in (base, mine, theirs)):
-        total = math.fsum((theirs_number, mine_number, -_number(base)))  # rounded once
-    else:
-        total = theirs_number + mine_number - _number(base)
+    counts = (theirs_number, mine_number, -_number(base))
+    try:
+        if any(isinstance(count, Decimal) for count in counts):
+            total: Any = sum(Decimal(str(count)) if isinstance(count, float) else count for count in counts)
+        elif any(isinstance(count, float) for count in counts):
+            total = math.fsum(counts)  # rounded once
+        else:
+            total = sum(counts)
+    except ArithmeticError:  # beyond what such numbers can be
+        total = mine_number
     return _MISSING if total == 0 and mine is _MISSING else total  # agno leaves out what is zero
 
 
@@ -132,7 +140,9 @@ def _number(value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    if isinstance(value, float | Decimal):
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -177,7 +187,7 @@ def _moment(summary: Any) -> float | None:
             return None
     if isinstance(made, datetime.datetime):
         return (made if made.tzinfo else made.replace(tzinfo=datetime.UTC)).timestamp()
-    return float(made) if isinstance(made, int | float) and _is_number(made) else None
+    return made if isinstance(made, int | float) and _is_number(made) else None
 
 
 # -- values -----------------------------------------------------------------------------------------------------

@@ -130,7 +130,9 @@ class DatabaseCore(Store):
             retry_timeout=RETRY_SECONDS if connecting.retry_timeout is None else connecting.retry_timeout,
             busy_timeout=connecting.lock_timeout or BUSY_SECONDS,
         )
-        statements = Statements(settings.dialect, tables_for(layout), settings.policies, place=settings.id)
+        # Not by its id: whoever gives two databases one id still has two.
+        place = _stable_id(settings.url, layout)
+        statements = Statements(settings.dialect, tables_for(layout), settings.policies, place)
         Store.__init__(self, self._executor, statements, objects())
         self._on_write_failed = settings.policies.on_write_failed
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from agnodb.records.base import UNSTORED, Record, internal
-from agnodb.records.snapshots import Snapshot
+from agnodb.records.snapshots import NOBODY, Holding, Snapshot
 
 
 class SessionType(StrEnum):
@@ -41,3 +41,4 @@ class SessionRecord(Record):
     updated_at: int | None = None
     row_version: int | None = internal("agnodb_row_version")
     snapshot: Snapshot = field(default_factory=Snapshot, repr=False, compare=False, metadata=UNSTORED)
+    holding: Holding = field(default=NOBODY, repr=False, compare=False, metadata=UNSTORED)

@@ -4,13 +4,19 @@ A session is read, changed in memory and saved, several times over, by several h
 holder has changed, and whether the row is still the one they know, each session carries a `Snapshot`. It holds the
 texts that came from the database, so it costs nothing until there is something to merge. Copies of a session that
 share its state (`copy.copy`, as agno's Team makes them) share the snapshot too; `copy.deepcopy` makes one of its own.
+
+Several may also work on one session at a time, each on a mapping of their own that becomes the session's state when
+they save it: so agno's runs of a cached session do. The rest of the session they share, and each of its saves holds
+all that the earlier ones held. Of the state that is not so, and what one of them began with is looked up by the time.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import secrets
-from collections.abc import Container
+import time
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,19 +30,46 @@ DOCUMENTS = ("session_data", "metadata", "summary")
 Documents = tuple[str | None, ...]
 """The texts of `DOCUMENTS`, in that order."""
 
+_NOTHING: Documents = (None, None, None)
+
+Place = tuple[str | None, str]
+"""A database, and the id of a session in it."""
+
 TOKEN_LENGTH = 8
 MOST_OPEN = 64
 """Saves whose outcome is not known that a snapshot remembers, and saves that a row does."""
 
+MOST_DONE = 16
+"""Saves that a snapshot remembers after they were stored."""
+
+_STATE = "session_state"
+
 _numbers = itertools.count(1)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The mapping that is a session's state now, and when its holder began with it (as `time.perf_counter()`).
+
+    agno's concurrent runs of a cached session share the session but not this mapping: each puts its own there.
+    """
+
+    state: Any = None
+    since: float = math.inf
+
+
+NOBODY = Holding()
+
+
+@dataclass(slots=True, eq=False)
 class Save:
     """One save of a session: what was to be stored, and the token by which the row tells that it was."""
 
     documents: Documents
+    place: Place | None = None
+    holding: Holding = NOBODY
     number: int = field(default_factory=lambda: next(_numbers))
+    moment: float = field(default_factory=time.perf_counter)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(TOKEN_LENGTH * 3 // 4))
 
 
@@ -44,50 +77,123 @@ class Save:
 class Snapshot:
     """The knowledge of one holder. It is changed by every save of the session that carries it."""
 
-    place: tuple[str | None, str] | None = None
+    place: Place | None = None
     """The database and the session whose row this is about; None until the session was read or saved."""
-    base: Documents | None = None
-    """What the session held when it was last in step with its row."""
     seen: Documents | None = None
-    """What the row held then: more than `base`, where others had written too."""
+    """What the row held when the session was last in step with it: more than the session did, if others write too."""
     version: int = 0
     """The version of the row then."""
-    done: int = 0
-    """The number of the last save that is known to be stored."""
+    done: list[Save] = field(default_factory=list)
+    """The last saves that are known to be stored, in order. A session that was read begins with one."""
     open: list[Save] = field(default_factory=list)
     """Saves under way, and those that failed and may have been stored all the same."""
 
     @classmethod
-    def of_row(cls, place: tuple[str | None, str], documents: Documents, version: int | None) -> Snapshot:
+    def of_row(cls, place: Place, documents: Documents, version: int | None) -> Snapshot:
         """The snapshot of a session that was just read."""
-        return cls(place, documents, documents, version or 0)
+        return cls(place, documents, version or 0, [_read(place, documents)])
 
-    def begin(self, place: tuple[str | None, str], documents: Documents) -> Save:
+    def begin(self, place: Place, documents: Documents, holding: Holding = NOBODY) -> Save:
         """A save of `documents` to the row of `place`. What is known of another row is forgotten."""
         if self.place != place:
-            self.place, self.base, self.seen, self.version, self.done, self.open = place, None, None, 0, 0, []
-        save = Save(documents)
+            self.place, self.seen, self.version, self.done, self.open = place, None, 0, [], []
+        save = Save(documents, place, holding)
         self.open = [*self.open[1 - MOST_OPEN :], save]
         return save
 
     def stored(self, save: Save, row: Documents, version: int | None, *, as_given: bool) -> None:
         """`save` is in the row, which then held `row`: `as_given`, or merged with what others had written."""
-        if save.number > self.done:
-            self.done, self.seen, self.version = save.number, row, version or 0
-            self.base = row if as_given else save.documents
-        self.open = [other for other in self.open if other.number > save.number]
+        if save.place != self.place:
+            return
+        if as_given:
+            save.documents = row
+        if not any(other.number > save.number for other in self.done) or (version or 0) > self.version:
+            self.seen, self.version = row, version or 0
+        self.done = [*self.done, save]
+        known = self._known(lambda other: other in self.done)
+        self.done, self.open = known[-MOST_DONE:], [other for other in self.open if other not in known]
 
-    def last_stored(self, tokens: Container[str]) -> Save | None:
-        """The last of the open saves that a row which holds `tokens` has seen."""
-        return max((save for save in self.open if save.token in tokens), key=lambda s: s.number, default=None)
+    def sides(self, save: Save, tokens: Container[str] = ()) -> tuple[Documents | None, Documents] | None:
+        """What the holder began with, if that is known, and what they have made of it until `save`.
 
-    def __setstate__(self, state: Any) -> None:
-        # Numbers mean something in one process only.
-        for name, value in state[1].items():
-            setattr(self, name, value)
-        self.done = 0
-        for save in self.open:
-            save.number = next(_numbers)
+        None when there is nothing to store: the row, which holds `tokens`, has seen the save or one that went on
+        from it.
+        """
+        known = self._known(lambda other: other in self.done or other.token in tokens)
+        if save in known or save.token in tokens:
+            return None
+        if not known:
+            return None, save.documents
+        newest = known[-1]
+        later = newest.number > save.number
+        mine = _with_state(newest, save.documents, save.holding.state) if later else save.documents
+        begun = next((other for other in _line(save, self._all()) if other in known), None)
+        if begun is newest:
+            return newest.documents, mine
+        if begun is None and len(known) >= MOST_DONE:
+            begun = known[0]  # what is older was forgotten
+        return _with_state(newest, _NOTHING if begun is None else begun.documents, save.holding.state), mine
+
+    def _all(self) -> list[Save]:
+        return sorted({*self.done, *self.open}, key=lambda save: save.number)
+
+    def _known(self, is_stored: Callable[[Save], bool]) -> list[Save]:
+        """The saves of which that is so, and those that they went on from: they were stored with them. In order."""
+        saves = self._all()
+        stored = [save for save in saves if is_stored(save)]
+        known = {earlier for save in stored for earlier in (save, *_line(save, saves))}
+        return [save for save in saves if save in known]
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        # Numbers, moments and holders mean something to this object only.
+        base = self.done[-1].documents if self.done else None
+        return self.place, self.seen, self.version, base, [(save.documents, save.token) for save in self.open]
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.place, self.seen, self.version, base, saves = state
+        self.done = [] if base is None else [_read(self.place, base)]
+        self.open = [Save(documents, self.place, token=token) for documents, token in saves]
+
+
+def _read(place: Place | None, documents: Documents) -> Save:
+    return Save(documents, place, number=0, moment=0.0, token="")
+
+
+def _line(save: Save, saves: Sequence[Save]) -> Iterator[Save]:
+    """The save among `saves`, in order, that `save` went on from; the one that this did; and so on.
+
+    It is the last one of the same mapping, else what the session held when the holder began.
+    """
+    while True:
+        before = [other for other in saves if other.number < save.number]
+        own = [other for other in before if other.holding.state is save.holding.state]
+        begun = own or [other for other in before if other.moment <= save.holding.since]
+        if not begun:
+            return
+        save = begun[-1]
+        yield save
+
+
+def _with_state(newest: Save, documents: Documents, state: Any) -> Documents:
+    """What `newest` has stored, with the state as it is in `documents`.
+
+    A value that the mapping `state` and that of `newest` have in common, as one object, is as in `newest`: what is
+    changed in it, is changed in both.
+    """
+    data = _decoded(newest.documents[0])
+    if not (isinstance(data, Mapping) and isinstance(state, Mapping)):
+        return newest.documents
+    others = newest.holding.state if isinstance(newest.holding.state, Mapping) else {}
+    common = {key for key, value in state.items() if isinstance(value, dict | list) and others.get(key) is value}
+    here, there = _state(data), _state(_decoded(documents[0]))
+    own = {key: value for key, value in there.items() if key not in common}
+    own |= {key: value for key, value in here.items() if key in common}
+    return _encoded({**data, _STATE: own}), *newest.documents[1:]
+
+
+def _state(data: Any) -> Mapping[Any, Any]:
+    state = data.get(_STATE) if isinstance(data, Mapping) else None
+    return state if isinstance(state, Mapping) else {}
 
 
 def merged_documents(

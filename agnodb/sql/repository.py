@@ -23,7 +23,7 @@ G = TypeVar("G")
 class Statements:
     """The prepared shapes of one layout on one dialect; shared by a database's repositories and transactions.
 
-    `place` is the same for every object on the same database (`db.id`), and another for another.
+    `place` is the same for every object on the same database, and another for another.
     """
 
     def __init__(

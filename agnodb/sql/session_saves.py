@@ -18,7 +18,16 @@ from sqlalchemy import BigInteger, ColumnElement, Executable, String, and_, bind
 from agnodb.errors import OwnershipError, UnavailableError
 from agnodb.merge import has_counter
 from agnodb.records.sessions import SessionRecord, SessionType
-from agnodb.records.snapshots import DOCUMENTS, MOST_OPEN, TOKEN_LENGTH, Documents, Save, Snapshot, merged_documents
+from agnodb.records.snapshots import (
+    DOCUMENTS,
+    MOST_OPEN,
+    TOKEN_LENGTH,
+    Documents,
+    Place,
+    Save,
+    Snapshot,
+    merged_documents,
+)
 from agnodb.sql.executor import Executor, Row
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
@@ -57,7 +66,7 @@ class SessionSaves(SqlRepository[SessionRecord]):
     def _documents(self, row: Row) -> Documents:
         return tuple(row[self.rows.position(name)] for name in DOCUMENTS)
 
-    def _place(self, session: SessionRecord) -> tuple[str | None, str]:
+    def _place(self, session: SessionRecord) -> Place:
         return self._statements.place, session.session_id
 
     async def save(self, session: SessionRecord, given: dict[str, Any]) -> SessionRecord:
@@ -66,7 +75,7 @@ class SessionSaves(SqlRepository[SessionRecord]):
         Raises OwnershipError when it is another user's, StaleVersionError where the policies say so.
         """
         mine = tuple(given[name] for name in _BOUND)
-        saving = _Saving(session, given, session.snapshot.begin(self._place(session), mine))
+        saving = _Saving(session, given, session.snapshot.begin(self._place(session), mine, session.holding))
         done = await self._save_alone(saving)
         if done is None:
             done = await self._executor.repeatable(lambda executor: self._save_within(executor, saving))
@@ -86,8 +95,9 @@ class SessionSaves(SqlRepository[SessionRecord]):
         else:  # two beginnings that count the same have counted twice
             counts = session.updated_at is None and has_counter(session.to_dict(), self.policies)
             condition = "absent" if counts else "same"
-        if snapshot.base is not None and snapshot.seen is not None and snapshot.base is not snapshot.seen:
-            documents = merged_documents(snapshot.base, documents, snapshot.seen, self.policies)
+        base, mine = snapshot.sides(saving.save) or (None, documents)
+        if base is not None and snapshot.seen is not None and base is not snapshot.seen:
+            documents = merged_documents(base, mine, snapshot.seen, self.policies)
         try:
             row = await self._upsert_if(condition, saving, documents)
         except UnavailableError as failure:
@@ -139,15 +149,14 @@ class SessionSaves(SqlRepository[SessionRecord]):
         if None not in (stored.user_id, session.user_id) and stored.user_id != session.user_id:
             raise OwnershipError(session_id=session.session_id, user_id=session.user_id)
         tokens = _tokens(row[-1])
-        last = snapshot.last_stored(tokens)
-        if snapshot.done > save.number or (last is not None and last.number >= save.number):
-            return row  # this very save, or a later one of the same session
+        sides = snapshot.sides(save, tokens)
+        if sides is None:
+            return row
         if tried and len(tokens) == MOST_OPEN and (stored.row_version or 0) - MOST_OPEN > snapshot.version:
             raise UnavailableError(maybe_done=True, session_id=session.session_id)
-        base = snapshot.base if last is None else last.documents
-        theirs = self._documents(row)
+        (base, mine), theirs = sides, self._documents(row)
         fresh = session.updated_at is None
-        documents = merged_documents(base, save.documents, theirs, self.policies, fresh=fresh)
+        documents = merged_documents(base, mine, theirs, self.policies, fresh=fresh)
         parameters = {**saving.given, **dict(zip(_BOUND, documents, strict=True)), "save": save.token}
         return (await self.run("save_merged", self._save_merged, parameters, session.session_type))[0]
 

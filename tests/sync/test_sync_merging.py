@@ -61,14 +61,12 @@ def test_a_serial_story(db: Any) -> None:
     db.update_approval(approval["id"], expected_status="pending", status="approved", resolved_by="boss")
     done = agent.continue_run(run_id=paused.run_id, requirements=paused.requirements, **TALK)
     assert done.status is RunStatus.completed
-    before = db.statements_run
     answers.append(agent.run(SAID.format("two"), **TALK))
     session = db.get_session("s")
     assert {"one", "two", "others"} <= set(session.session_data["session_state"])
     assert session.session_data["session_name"] == "Name"
     # agno counts what was there when a run paused once more when it goes on.
     assert counted(session.session_data["session_metrics"]) == summed([*answers, paused, done])
-    assert db.statements_run > before
 
 
 @pytest.mark.parametrize("make", [helper, crew])

@@ -21,7 +21,7 @@ class Methods:
     repositories: Repositories
     objects: Objects
     _place: str | None = None
-    """The same for every object on the same database (`db.id`), and for its transactions."""
+    """The same for every object on the same database, and for its transactions."""
     _on_write_failed: OnWriteFailed | None = None
     """The policy of a database. A transaction has none: its block gets the error, and undoes what it did before."""
 

@@ -18,14 +18,17 @@ from typing import Any
 import pytest_asyncio
 
 from agnodb.testing.conformance.approvals import ApprovalsConformance
+from agnodb.testing.conformance.concurrency import ConcurrencyConformance
 from agnodb.testing.conformance.databases import DatabaseLifeConformance
 from agnodb.testing.conformance.eval_runs import EvalRunConformance
 from agnodb.testing.conformance.faults import FaultConformance
 from agnodb.testing.conformance.hidden_reads import HiddenReadConformance
+from agnodb.testing.conformance.holding import HoldingConformance
 from agnodb.testing.conformance.instants import InstantConformance
 from agnodb.testing.conformance.knowledge import KnowledgeConformance
 from agnodb.testing.conformance.learnings import LearningConformance
 from agnodb.testing.conformance.memories import MemoryConformance
+from agnodb.testing.conformance.merging import MergingConformance
 from agnodb.testing.conformance.metrics import MetricConformance
 from agnodb.testing.conformance.orders import OrderConformance
 from agnodb.testing.conformance.owners import OwnerConformance
@@ -36,6 +39,7 @@ from agnodb.testing.conformance.schedules import SchedulesConformance
 from agnodb.testing.conformance.searches import SearchConformance
 from agnodb.testing.conformance.sessions import SessionConformance
 from agnodb.testing.conformance.spans import SpanConformance
+from agnodb.testing.conformance.stateful import StatefulConformance
 from agnodb.testing.conformance.trace_filters import TraceFilterConformance
 from agnodb.testing.conformance.traces import TraceConformance
 from agnodb.testing.conformance.transactions import TransactionConformance
@@ -64,6 +68,8 @@ CONCEPTS = (
     DatabaseLifeConformance,
     TransactionConformance,
     SessionConformance,
+    MergingConformance,
+    HoldingConformance,
     RunConformance,
     MemoryConformance,
     KnowledgeConformance,
@@ -91,7 +97,10 @@ MATRICES = (
 )
 """What holds for every method, column or argument: generated, so that a new one cannot be forgotten."""
 
-DatabaseConformance = _suite(*CONCEPTS, *MATRICES)
+RACES = (ConcurrencyConformance, StatefulConformance)
+"""What holds for many writers, in many processes, through faults."""
+
+DatabaseConformance = _suite(*CONCEPTS, *MATRICES, *RACES)
 """All that a backend promises."""
 
 ConceptConformance = _suite(*CONCEPTS)
