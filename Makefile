@@ -1,21 +1,23 @@
 # Everything runs in .venv, which is made from PyPI when it is missing or pyproject.toml has changed.
 PYTHON ?= python3
 BIN := .venv/bin
+PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test matrix lint bench format stubs clean
 
 demo: .venv/ready
 	$(BIN)/agnodb demo
 
-# A server that cannot be had is allowed to be missing, and is printed as not run.
+# A server that cannot be had is allowed to be missing, and is printed as not run. Every core has a PostgreSQL of its
+# own; the tests of a file stay together.
 test: .venv/ready
 	@tools/test_servers || true
 	@missing=""; PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || missing="pgbouncer"; \
-	AGNODB_TEST_ALLOW_MISSING="$${AGNODB_TEST_ALLOW_MISSING:-$$missing}" $(BIN)/python -m pytest
+	AGNODB_TEST_ALLOW_MISSING="$${AGNODB_TEST_ALLOW_MISSING:-$$missing}" $(BIN)/python -m pytest $(PARALLEL)
 
 # The short suite on every other supported version of Python and SQLAlchemy that is here.
 matrix: .venv/ready
-	tools/matrix
+	tools/matrix $(PARALLEL)
 
 lint: .venv/ready
 	$(BIN)/ruff check .

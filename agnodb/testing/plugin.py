@@ -10,7 +10,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -138,6 +138,21 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     fixtures = item.stash.get(USED, set()).union(getattr(item, "fixturenames", ()))
     for name in {BACKEND_OF_FIXTURE[fixture] for fixture in fixtures if fixture in BACKEND_OF_FIXTURE}:
         item.config.stash[BACKENDS][name].tests += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    workeroutput = getattr(session.config, "workeroutput", None)
+    if workeroutput is not None:  # this is one of pytest-xdist's workers; its servers are its own
+        workeroutput["agnodb_backends"] = {name: asdict(b) for name, b in session.config.stash[BACKENDS].items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of pytest-xdist is done: its part of the summary."""
+    for name, part in getattr(node, "workeroutput", {}).get("agnodb_backends", {}).items():
+        whole = node.config.stash[BACKENDS][name]
+        whole.server, whole.missing = whole.server or part["server"], whole.missing or part["missing"]
+        whole.tests += part["tests"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,11 @@ async def struck(application: Application, unit: Unit, number: int, how: str, at
     await asyncio.wait({task})
     if task.cancelled():
         return asyncio.CancelledError
-    kind = None if task.exception() is None else type(task.exception())
-    if kind is Strike and application.url.startswith("sqlite"):
-        del task  # its traceback refers to a cursor, which keeps open the application's connection
-        gc.collect()
-    return kind
+    raised = error = task.exception()
+    while error is not None:  # a frame refers to a cursor, which keeps open the application's connection to SQLite
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
+    return None if raised is None else type(raised)
 
 
 async def strike_everywhere(application: Application, unit: Unit, how: str, first: int) -> set[tuple[bool, bool]]:

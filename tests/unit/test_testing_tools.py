@@ -292,12 +292,16 @@ TESTS = """
 """
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "two workers"])
 def test_summary_of_backends(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, postgres_server: PostgresAccess
+    workers: tuple[str, ...],
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    postgres_server: PostgresAccess,
 ) -> None:
     monkeypatch.setenv("AGNODB_TEST_POSTGRES_URL", postgres_server.url)
     pytester.makepyfile(TESTS)
-    result = pytester.runpytest("-p", "agnodb.testing.plugin")
+    result = pytester.runpytest("-p", "agnodb.testing.plugin", *workers)
     result.assert_outcomes(passed=5, skipped=1)
     address = f"{postgres_server.host}:{postgres_server.port}"
     result.stdout.re_match_lines(

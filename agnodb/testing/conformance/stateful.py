@@ -11,29 +11,22 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
-import sqlite3
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy import Engine
 
-from agnodb.errors import AgnoDbError, NotFoundError
+from agnodb.errors import NotFoundError
 from agnodb.records.runs import RunRecord
 from agnodb.records.sessions import SessionRecord
 from agnodb.records.snapshots import Snapshot
 from agnodb.testing.conformance.values import canonical
-from agnodb.testing.injection import Fault, Injection, Kind, Statement, faults
-
-T = TypeVar("T")
+from agnodb.testing.conformance.worlds import Flat, World
+from agnodb.testing.injection import Injection
 
 EXAMPLES_VARIABLE = "AGNODB_TEST_EXAMPLES"
-Flat = dict[tuple[str, ...], Any]
-"""The path of each value in a document -> the value."""
-
 PATHS = [("a",), ("b",), ("session_state", "a"), ("session_state", "deep", "a"), ("session_state", "deep", "b")]
 TOKENS = ("session_metrics", "total_tokens")
 VALUES = [0, 1, True, None, "x", float("nan"), [1], [1, {"y": 2}]]
@@ -43,17 +36,6 @@ HOLDERS = 4
 
 holders, numbers = st.integers(0, HOLDERS - 1), st.integers(0, 3)
 paths, kept, values = st.sampled_from(PATHS), st.sampled_from(VALUES), st.sampled_from([*VALUES, GONE])
-
-
-class CancelledHereError(Exception):
-    """Stands for a cancellation where there is no event loop to cancel anything."""
-
-
-def flat(document: Any, path: tuple[str, ...] = ()) -> Flat:
-    """The values of a document; mappings that are empty are not told from none."""
-    if not isinstance(document, Mapping):
-        return {path: document}
-    return {p: value for key, item in document.items() for p, value in flat(item, (*path, key)).items()}
 
 
 def nested(values: Flat) -> dict[str, Any]:
@@ -124,6 +106,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(begun=st.dictionaries(paths, st.sampled_from(VALUES)), read=st.booleans())
     def begin(self, begun: Flat, read: bool) -> None:
+        """A session with some state, read by all holders or by none."""
         self.held[0].values |= begun
         self._save(0)
         for who in range(HOLDERS if read else 1):
@@ -172,11 +155,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=holders, path=paths, value=values)
     def save(self, who: int, path: tuple[str, ...], value: Any) -> None:
+        """A turn: one value changed, and saved."""
         self._turn(who, path, value)
         self._save(who)
 
     @rule(who=holders, path=paths, value=values, fault=numbers, at=st.integers(0, 2))
     def save_with_a_fault(self, who: int, path: tuple[str, ...], value: Any, fault: int, at: int) -> None:
+        """A turn whose save is struck at one of its statements."""
         self._turn(who, path, value)
         self._save(who, fault, at)
 
@@ -236,6 +221,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=holders, what=st.sampled_from(["rename", "rename", "set data", "delete"]), path=paths, value=kept)
     def meddle(self, who: int, what: str, path: tuple[str, ...], value: Any) -> None:
+        """What is done to the row beside all savings."""
         sessions, there = self.world.database(who).sessions, self.stored is not None
         self.names += 1
         name, data = f"name {self.names}", {path: value, TOKENS: 1}
@@ -253,6 +239,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=holders, again=st.booleans(), fault=st.none() | numbers)
     def add_a_run(self, who: int, again: bool, fault: int | None) -> None:
+        """A run more, or the first one saved again."""
         db, run = self.world.database(who), self.runs[0] if again and self.runs else self._new_run()
         after = self.runs if run in self.runs else [*self.runs, run]
         try:
@@ -265,6 +252,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=holders)
     def delete_the_first_run(self, who: int) -> None:
+        """The places of the others stay."""
         if self.runs:
             assert self.world.run(self.world.database(who).runs.delete(self.runs.pop(0)))
 
@@ -279,97 +267,10 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_row_is_what_the_model_says(self) -> None:
+        """After every step: the state, and the runs in order."""
         found, runs = self.world.look(self.session_id)
         assert canonical(found) == canonical(self.stored)
         assert runs == self.runs
-
-
-@dataclass
-class World:
-    """Two database objects, and the loop on which they are used."""
-
-    loop: asyncio.AbstractEventLoop
-    databases: list[Any]
-    injections: list[Injection]
-    examples: int = field(default=0)
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns, on the loop, which runs in another thread."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
-
-    def database(self, who: int) -> Any:
-        """What a holder uses."""
-        return self.databases[who % 2]
-
-    def new_session_id(self) -> str:
-        """Every example has a session of its own: nothing needs to be cleared."""
-        self.examples += 1
-        return f"s{self.examples}"
-
-    def look(self, session_id: str) -> tuple[Flat | None, list[str]]:
-        """What is stored."""
-        session = self.run(self.databases[0].sessions.get(session_id))
-        runs = self.run(self.databases[0].runs.of_session(session_id))
-        return None if session is None else flat(session.session_data), [run["id"] for run in runs]
-
-    def version(self, session_id: str) -> int | None:
-        """Counts the writes of a session, while it is there."""
-        session = self.run(self.databases[0].sessions.get(session_id))
-        return None if session is None else session.row_version
-
-    def does(self, db: Any, work: Any, fault: int | None = None, at: int = 0) -> bool:
-        """Whether `work()` is acknowledged; its statement number `at` meets a fault, if there is to be one."""
-        injection = self.injections[self.databases.index(db)]
-        if fault is not None:
-            chosen = faults_of(injection.engine)
-            injection.arm(chosen[fault % len(chosen)], at)
-
-        async def done() -> bool:
-            try:
-                await work()
-            except (AgnoDbError, LookupError, asyncio.CancelledError, CancelledHereError) as error:
-                if isinstance(error, NotFoundError):
-                    raise
-                return False
-            return True
-
-        try:
-            return self.run(done())
-        finally:
-            injection.arm()
-
-
-def faults_of(engine: Engine) -> tuple[Fault, ...]:
-    """One that is told, one whose answer is lost, and a cancellation before and after the statement is done."""
-    names = {fault.name: fault for fault in faults(engine)}
-    final = next(fault for fault in names.values() if fault.kind is Kind.FINAL)
-    lost = names.get("lost during") or Fault("failed after", Kind.LOST, _failed_after)
-    return (
-        final,
-        lost,
-        Fault("cancelled before", Kind.FINAL, _cancelled),
-        Fault("cancelled after", Kind.LOST, _cancelled_after),
-    )
-
-
-def _failed_after(statement: Statement) -> None:
-    statement.run()
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = 266
-    raise error
-
-
-def _cancelled(_statement: Statement) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        raise CancelledHereError from None
-    raise asyncio.CancelledError
-
-
-def _cancelled_after(statement: Statement) -> None:
-    statement.run()
-    _cancelled(statement)
 
 
 class StatefulConformance:
