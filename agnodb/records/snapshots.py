@@ -16,7 +16,7 @@ import itertools
 import math
 import secrets
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,7 +127,10 @@ class Snapshot:
         newest = known[-1]
         later = newest.number > save.number
         mine = _with_state(newest, save.documents, save.holding.state) if later else save.documents
-        begun = next((other for other in _line(save, self._all()) if other in known), None)
+        saves = self._all()
+        begun = _before(save, saves)
+        while begun is not None and begun not in known:
+            begun = _before(begun, saves)
         if begun is newest:
             return newest.documents, mine
         if begun is None and len(known) >= MOST_DONE:
@@ -139,9 +142,10 @@ class Snapshot:
 
     def _known(self, is_stored: Callable[[Save], bool]) -> list[Save]:
         """The saves of which that is so, and those that they went on from: they were stored with them. In order."""
-        saves = self._all()
-        stored = [save for save in saves if is_stored(save)]
-        known = {earlier for save in stored for earlier in (save, *_line(save, saves))}
+        saves, known = self._all(), set[Save]()
+        for save in reversed(saves):
+            if save in known or is_stored(save):
+                known |= {save, _before(save, saves) or save}
         return [save for save in saves if save in known]
 
     def __getstate__(self) -> tuple[Any, ...]:
@@ -159,19 +163,19 @@ def _read(place: Place | None, documents: Documents) -> Save:
     return Save(documents, place, number=0, moment=0.0, token="")
 
 
-def _line(save: Save, saves: Sequence[Save]) -> Iterator[Save]:
-    """The save among `saves`, in order, that `save` went on from; the one that this did; and so on.
+def _before(save: Save, saves: Sequence[Save]) -> Save | None:
+    """The save among `saves`, in order, that `save` went on from.
 
     It is the last one of the same mapping, else what the session held when the holder began.
     """
-    while True:
-        before = [other for other in saves if other.number < save.number]
-        own = [other for other in before if other.holding.state is save.holding.state]
-        begun = own or [other for other in before if other.moment <= save.holding.since]
-        if not begun:
-            return
-        save = begun[-1]
-        yield save
+    begun = None
+    for other in reversed(saves):
+        if other.number < save.number:
+            if other.holding.state is save.holding.state:
+                return other
+            if begun is None and other.moment <= save.holding.since:
+                begun = other
+    return begun
 
 
 def _with_state(newest: Save, documents: Documents, state: Any) -> Documents:
