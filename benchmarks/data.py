@@ -62,6 +62,7 @@ def session_item(session_id: str, number: int) -> Item:
         agent_data={"agent_id": "agent-1", "name": "Shop", "model": {"id": "model-1", "provider": "offline"}},
         metadata={"channel": "web", "tags": ["a", "b"]},
         created_at=EPOCH + number,
+        updated_at=EPOCH + number,
     )
     row = {
         "session_id": session_id, "session_type": "agent", "agent_id": session.agent_id,

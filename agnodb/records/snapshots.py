@@ -142,6 +142,9 @@ class Snapshot:
 
     def _known(self, is_stored: Callable[[Save], bool]) -> list[Save]:
         """The saves of which that is so, and those that they went on from: they were stored with them. In order."""
+        if len(self.open) == 1 and not any(save.number > self.open[0].number for save in self.done):
+            only = self.open[0]  # nothing overlaps with it, as is the rule
+            return self.done if only in self.done or not is_stored(only) else [*self.done, only]
         saves, known = self._all(), set[Save]()
         for save in reversed(saves):
             if save in known or is_stored(save):

@@ -155,7 +155,8 @@ class SessionSaves(SqlRepository[SessionRecord]):
         if tried and len(tokens) == MOST_OPEN and (stored.row_version or 0) - MOST_OPEN > snapshot.version:
             raise UnavailableError(maybe_done=True, session_id=session.session_id)
         (base, mine), theirs = sides, self._documents(row)
-        fresh = session.updated_at is None
+        # Beside a row that agnodb has never written nobody else of ours has begun: it is what this one knew already.
+        fresh = session.updated_at is None and stored.row_version is not None
         documents = merged_documents(base, mine, theirs, self.policies, fresh=fresh)
         parameters = {**saving.given, **dict(zip(_BOUND, documents, strict=True)), "save": save.token}
         return (await self.run("save_merged", self._save_merged, parameters, session.session_type))[0]

@@ -185,6 +185,16 @@ class HoldingConformance:
         held.session_data = tokens(6, kept=1, mine=1)
         assert (await db.sessions.upsert(held)).session_data == tokens(10, kept=1, agno=1, mine=1)
 
+    async def test_a_new_session_beside_a_row_that_others_made_counts_nothing_twice(self, db: Any) -> None:
+        """What has no version was there before anybody who merges: a new object of the same counts knew of them."""
+        await db.sessions.upsert(a_session(session_data=tokens(9, kept=1)))
+        table = await db._get_table("sessions")
+        raw = update(table).where(table.c.session_id == "s").values(agnodb_row_version=None)
+        await core_of(db)._executor.inspected(lambda connection: connection.execute(raw))
+        stored = await db.sessions.upsert(a_session(session_data=tokens(9, mine=1)))
+        assert stored.session_data == tokens(9, kept=1, mine=1)
+        assert (await db.sessions.upsert(a_session(session_data=tokens(1)))).session_data == tokens(10, kept=1, mine=1)
+
     # -- saves that fail, and transactions --------------------------------------------------------------------
 
     @pytest.mark.parametrize("done", [True, False])
