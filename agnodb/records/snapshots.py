@@ -16,7 +16,7 @@ import itertools
 import math
 import secrets
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,7 +109,8 @@ class Snapshot:
             save.documents = row
         if not any(other.number > save.number for other in self.done) or (version or 0) > self.version:
             self.seen, self.version = row, version or 0
-        self.done = [*self.done, save]
+        if save not in self.done:
+            self.done = _in_order([*self.done, save])
         known = self._known(lambda other: other in self.done)
         self.done, self.open = known[-MOST_DONE:], [other for other in self.open if other not in known]
 
@@ -138,7 +139,7 @@ class Snapshot:
         return _with_state(newest, _NOTHING if begun is None else begun.documents, save.holding.state), mine
 
     def _all(self) -> list[Save]:
-        return sorted({*self.done, *self.open}, key=lambda save: save.number)
+        return _in_order({*self.done, *self.open})
 
     def _known(self, is_stored: Callable[[Save], bool]) -> list[Save]:
         """The saves of which that is so, and those that they went on from: they were stored with them. In order."""
@@ -164,6 +165,10 @@ class Snapshot:
 
 def _read(place: Place | None, documents: Documents) -> Save:
     return Save(documents, place, number=0, moment=0.0, token="")
+
+
+def _in_order(saves: Iterable[Save]) -> list[Save]:
+    return sorted(saves, key=lambda save: save.number)
 
 
 def _before(save: Save, saves: Sequence[Save]) -> Save | None:
