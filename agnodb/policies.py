@@ -49,14 +49,18 @@ class Policies:
     what of agno needs None, says `agnodb.contracts.strict_owner`."""
     on_conflict: OnConflict = "last_write_wins"
     """What becomes of a value in a session's state that two writers have changed since it was read:
-    ``last_write_wins`` keeps that of the one who saves last, ``raise`` raises StaleVersionError to them."""
+    ``last_write_wins`` keeps that of the one who saves last; ``raise`` raises StaleVersionError to them (its
+    ``facts["path"]`` is the value), and nothing of their save is stored, counts included. agno swallows it: the run is
+    COMPLETED, and only `on_write_failed` sees it."""
     counters: Sequence[str] = (SESSION_METRICS,)
-    """Paths, like ``session_data.session_state.visits``, whose numbers are added up, those inside included."""
+    """Paths, like ``session_data.session_state.visits``, whose numbers are added up, those inside included. agno's
+    ``session_data.session_metrics`` always is one of them."""
     on_write_failed: OnWriteFailed | None = None
     """Called with a `WriteFailure` for each flat method that could not write, whatever the reason, before it raises:
     agno swallows some of these errors. It may be a coroutine function where the database is asynchronous, and the
     method waits for it. What it raises itself is logged. What it writes, and what tasks that it starts write, is not
-    reported to it again: they get the error."""
+    reported to it again: they get the error. It is not called inside `db.transaction()`, whose block gets the error,
+    nor for a call that is cancelled, nor by repositories (`db.sessions`), whose errors nobody swallows."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.strict_owner, bool):
@@ -65,7 +69,7 @@ class Policies:
             raise ConfigurationError("on_conflict is 'last_write_wins' or 'raise'.")
         if isinstance(self.counters, str) or not all(_is_path(path) for path in self.counters):
             raise ConfigurationError("counters are paths that begin with session_data or metadata, joined by dots.")
-        object.__setattr__(self, "counters", tuple(self.counters))
+        object.__setattr__(self, "counters", tuple(dict.fromkeys((SESSION_METRICS, *self.counters))))
         if self.on_write_failed is not None and not callable(self.on_write_failed):
             raise ConfigurationError("on_write_failed is a function of one argument, a WriteFailure.")
 

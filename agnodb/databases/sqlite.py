@@ -190,7 +190,10 @@ class SqlitePlace:
             memory = SharedMemory(f"agnodb-{uuid.uuid4().hex}")
             return cls(memory.url, file, memory)
         if not str(place.database).startswith("file:"):
-            Path(str(place.database)).resolve().parent.mkdir(parents=True, exist_ok=True)
+            try:
+                Path(str(place.database)).resolve().parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigurationError("The folder of the database file cannot be made.", detail=str(error)) from None
         return cls(place, file)
 
     def settings(self, kind: str, arguments: Mapping[str, Any]) -> Settings:

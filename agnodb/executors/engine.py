@@ -184,10 +184,10 @@ class EngineExecutor:
             yield transaction
         except BaseException:
             # The application's own errors pass through its transaction unchanged.
-            await state.finish(transaction.roll_back)
+            await transaction.end(transaction.roll_back)
             raise
         try:
-            await state.finish(transaction.commit)
+            await transaction.end(transaction.commit)
         except AgnoDbError:
             raise
         except Exception as error:

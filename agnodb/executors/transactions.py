@@ -153,6 +153,25 @@ class Transaction(Scope):
             raise ConfigurationError(OVER)
         return work(self._connection, *args)
 
+    async def end(self, work: Callable[[], None]) -> None:
+        """`work`, when the statement that still runs beside the block is done: it belongs to it."""
+        self._over = True
+        lock = self._one_at_a_time
+        try:
+            await lock.__aenter__()
+        except BaseException:  # cancelled: that statement is not waited for, and nothing is stored
+            await self._state.finish(self._throw_away)
+            raise
+        try:
+            await self._state.finish(work)
+        finally:
+            await lock.__aexit__(None, None, None)
+
+    def _throw_away(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+        self._close()
+
     def commit(self) -> None:
         """Store what was done."""
         self._over = True

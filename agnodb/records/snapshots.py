@@ -39,8 +39,8 @@ TOKEN_LENGTH = 8
 MOST_OPEN = 64
 """Saves whose outcome is not known that a snapshot remembers, and saves that a row does."""
 
-MOST_DONE = 16
-"""Saves that a snapshot remembers after they were stored."""
+MOST_DONE = 32
+"""Saves that a snapshot remembers after they were stored. Who began before the oldest of them deletes nothing."""
 
 _STATE = "session_state"
 
@@ -66,7 +66,6 @@ class Save:
     """One save of a session: what was to be stored, and the token by which the row tells that it was."""
 
     documents: Documents
-    place: Place | None = None
     holding: Holding = NOBODY
     number: int = field(default_factory=lambda: next(_numbers))
     moment: float = field(default_factory=time.perf_counter)
@@ -87,24 +86,28 @@ class Snapshot:
     """The last saves that are known to be stored, in order. A session that was read begins with one."""
     open: list[Save] = field(default_factory=list)
     """Saves under way, and those that failed and may have been stored all the same."""
+    elsewhere: dict[Place, Snapshot] = field(default_factory=dict)
+    """What is known of the rows in other places where the same session is saved."""
 
     @classmethod
     def of_row(cls, place: Place, documents: Documents, version: int | None) -> Snapshot:
         """The snapshot of a session that was just read."""
-        return cls(place, documents, version or 0, [_read(place, documents)])
+        return cls(place, documents, version or 0, [_read(documents)])
 
-    def begin(self, place: Place, documents: Documents, holding: Holding = NOBODY) -> Save:
-        """A save of `documents` to the row of `place`. What is known of another row is forgotten."""
-        if self.place != place:
-            self.place, self.seen, self.version, self.done, self.open = place, None, 0, [], []
-        save = Save(documents, place, holding)
+    def at(self, place: Place) -> Snapshot:
+        """What the holder knows of the row of `place`."""
+        if self.place is None:
+            self.place = place
+        return self if self.place == place else self.elsewhere.setdefault(place, Snapshot(place))
+
+    def begin(self, documents: Documents, holding: Holding = NOBODY) -> Save:
+        """A save of `documents`."""
+        save = Save(documents, holding)
         self.open = [*self.open[1 - MOST_OPEN :], save]
         return save
 
     def stored(self, save: Save, row: Documents, version: int | None, *, as_given: bool) -> None:
         """`save` is in the row, which then held `row`: `as_given`, or merged with what others had written."""
-        if save.place != self.place:
-            return
         if as_given:
             save.documents = row
         if not any(other.number > save.number for other in self.done) or (version or 0) > self.version:
@@ -134,8 +137,6 @@ class Snapshot:
             begun = _before(begun, saves)
         if begun is newest:
             return newest.documents, mine
-        if begun is None and len(known) >= MOST_DONE:
-            begun = known[0]  # what is older was forgotten
         return _with_state(newest, _NOTHING if begun is None else begun.documents, save.holding.state), mine
 
     def _all(self) -> list[Save]:
@@ -155,16 +156,17 @@ class Snapshot:
     def __getstate__(self) -> tuple[Any, ...]:
         # Numbers, moments and holders mean something to this object only.
         base = self.done[-1].documents if self.done else None
-        return self.place, self.seen, self.version, base, [(save.documents, save.token) for save in self.open]
+        saves = [(save.documents, save.token) for save in self.open]
+        return self.place, self.seen, self.version, base, saves, self.elsewhere
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.place, self.seen, self.version, base, saves = state
-        self.done = [] if base is None else [_read(self.place, base)]
-        self.open = [Save(documents, self.place, token=token) for documents, token in saves]
+        self.place, self.seen, self.version, base, saves, self.elsewhere = state
+        self.done = [] if base is None else [_read(base)]
+        self.open = [Save(documents, token=token) for documents, token in saves]
 
 
-def _read(place: Place | None, documents: Documents) -> Save:
-    return Save(documents, place, number=0, moment=0.0, token="")
+def _read(documents: Documents) -> Save:
+    return Save(documents, number=0, moment=0.0, token="")
 
 
 def _in_order(saves: Iterable[Save]) -> list[Save]:

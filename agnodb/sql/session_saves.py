@@ -48,6 +48,7 @@ class _Saving:
 
     session: SessionRecord
     given: dict[str, Any]
+    snapshot: Snapshot
     save: Save
     tried: bool = False
     """Whether an attempt was made whose outcome is not known."""
@@ -74,22 +75,32 @@ class SessionSaves(SqlRepository[SessionRecord]):
 
         Raises OwnershipError when it is another user's, StaleVersionError where the policies say so.
         """
-        mine = tuple(given[name] for name in _BOUND)
-        saving = _Saving(session, given, session.snapshot.begin(self._place(session), mine, session.holding))
+        snapshot, save = self._begin(session, given)
+        saving = _Saving(session, given, snapshot, save)
         done = await self._save_alone(saving)
         if done is None:
             done = await self._executor.repeatable(lambda executor: self._save_within(executor, saving))
         row, as_given = done
         stored = self.read(row)
         if self._executor.final:
-            session.snapshot.stored(saving.save, self._documents(row), stored.row_version, as_given=as_given)
+            snapshot.stored(save, self._documents(row), stored.row_version, as_given=as_given)
         return stored
+
+    def _begin(self, session: SessionRecord, given: dict[str, Any]) -> tuple[Snapshot, Save]:
+        snapshot = session.snapshot.at(self._place(session))
+        return snapshot, snapshot.begin(tuple(given[name] for name in _BOUND), session.holding)
+
+    def inserted(self, session: SessionRecord, given: dict[str, Any]) -> None:
+        """`session` was inserted, with `given` as the row's parameters: its holder is in step with the row."""
+        if self._executor.final:
+            snapshot, save = self._begin(session, given)
+            snapshot.stored(save, save.documents, 1, as_given=True)
 
     # -- one statement ----------------------------------------------------------------------------------------
 
     async def _save_alone(self, saving: _Saving) -> tuple[Row, bool] | None:
         """The stored row, and whether it is as given. None: others have written, it is not ours, or nobody knows."""
-        session, snapshot, documents = saving.session, saving.session.snapshot, saving.save.documents
+        session, snapshot, documents = saving.session, saving.snapshot, saving.save.documents
         if snapshot.seen is not None:
             condition = "seen"
         else:  # two beginnings that count the same have counted twice
@@ -110,7 +121,7 @@ class SessionSaves(SqlRepository[SessionRecord]):
     async def _upsert_if(self, condition: str, saving: _Saving, documents: Documents) -> Row | None:
         parameters = {**saving.given, **dict(zip(_BOUND, documents, strict=True)), "save": saving.save.token}
         if condition == "seen":
-            fingerprints = map(self.dialect.fingerprint, saving.session.snapshot.seen or ())
+            fingerprints = map(self.dialect.fingerprint, saving.snapshot.seen or ())
             parameters.update(zip(_SEEN, fingerprints, strict=True))
         rows = await self.run("upsert", self._upsert, parameters, saving.session.session_type, condition)
         return rows[0] if rows else None
@@ -145,18 +156,19 @@ class SessionSaves(SqlRepository[SessionRecord]):
         return select(*self.rows.selected(), self.table.c[_RECENT]).where(mine).with_for_update()
 
     async def _save_locked(self, saving: _Saving, row: Row, tried: bool) -> Row:
-        session, save, stored, snapshot = saving.session, saving.save, self.read(row), saving.session.snapshot
+        session, save, stored, snapshot = saving.session, saving.save, self.read(row), saving.snapshot
         if None not in (stored.user_id, session.user_id) and stored.user_id != session.user_id:
             raise OwnershipError(session_id=session.session_id, user_id=session.user_id)
         tokens = _tokens(row[-1])
         sides = snapshot.sides(save, tokens)
         if sides is None:
             return row
-        if tried and len(tokens) == MOST_OPEN and (stored.row_version or 0) - MOST_OPEN > snapshot.version:
+        forgotten = len(tokens) == MOST_OPEN and (stored.row_version or 0) - MOST_OPEN > snapshot.version
+        if tried and forgotten:
             raise UnavailableError(maybe_done=True, session_id=session.session_id)
         (base, mine), theirs = sides, self._documents(row)
-        # Beside a row that agnodb has never written nobody else of ours has begun: it is what this one knew already.
-        fresh = session.updated_at is None and stored.row_version is not None
+        # Where the row no longer tells of earlier saves, one of them may have been its beginning.
+        fresh = session.updated_at is None and not (forgotten and len(snapshot.open) > 1)
         documents = merged_documents(base, mine, theirs, self.policies, fresh=fresh)
         parameters = {**saving.given, **dict(zip(_BOUND, documents, strict=True)), "save": save.token}
         return (await self.run("save_merged", self._save_merged, parameters, session.session_type))[0]

@@ -72,7 +72,10 @@ class SqlSessionRepository(SessionSaves):
         return await self.save(session, self._parameters(session, updated_at))
 
     async def insert_if_absent(self, session: SessionRecord) -> bool:
-        rows = await self.run("insert_if_absent", self._insert, self._parameters(session), session.session_type)
+        given = self._parameters(session)
+        rows = await self.run("insert_if_absent", self._insert, given, session.session_type)
+        if rows:
+            self.inserted(session, given)
         return bool(rows)
 
     def _insert(self, session_type: str) -> Executable:

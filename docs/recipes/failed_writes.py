@@ -8,11 +8,15 @@
 agno swallows the error of a save that fails at the end of a run: the run is COMPLETED, and its messages are gone.
 `on_write_failed` sees each such write, with the arguments that do it again. These letters live as long as the process:
 what must survive it belongs into a queue or a file of the application's, where `keep` is the place to write it to.
+
+A letter is as old as its outage. A session is merged; but where a memory, a learning or a content was saved again
+since, its letter puts the older value back: look first, or drop it.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from agnodb import WriteFailure
@@ -34,18 +38,26 @@ class DeadLetters:
     async def replay(self, db: Any) -> int:
         """Do the waiting writes again, in their order; how many were done.
 
-        Raises UnavailableError while the database stays away: the rest goes on waiting.
+        Raises UnavailableError while the database stays away: the rest goes on waiting. One replay at a time.
         """
         done = 0
-        for _ in range(len(self.waiting)):
-            failure = self.waiting.popleft()
+        for failure in list(self.waiting):  # each stays in its place until it is known what became of it
             try:
                 await getattr(db, failure.method)(**failure.arguments)
-            except UnavailableError:
-                # The hook has kept it again, at the end: the order matters, a session comes before its runs.
-                self.waiting.appendleft(self.waiting.pop())
+            except UnavailableError as error:
+                self._forget(error)
                 raise
-            except AgnoDbError:
-                continue  # and the hook has kept it, where it belongs
+            except AgnoDbError as error:
+                self._forget(error)
+                self.waiting.remove(failure)
+                self.keep(replace(failure, error=error))
+                continue
+            self.waiting.remove(failure)
             done += 1
         return done
+
+    def _forget(self, error: Exception) -> None:
+        """What the hook has kept of a repetition. In a task that the hook itself started there is nothing."""
+        for letters in (self.waiting, self.given_up):
+            if letters and letters[-1].error is error:
+                letters.pop()

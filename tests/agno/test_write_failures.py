@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import importlib
 import inspect
 import sys
@@ -20,6 +21,7 @@ from sqlalchemy import event
 from agnodb import AsyncSqliteDb, SqliteDb, WriteFailure
 from agnodb.databases.methods.all import AllMethods
 from agnodb.databases.sync_methods import SyncMethods
+from agnodb.databases.write_failures import _inside
 from agnodb.demo.model import OfflineModel
 from agnodb.errors import ConfigurationError, OwnershipError, UnavailableError
 
@@ -161,6 +163,39 @@ async def test_whoever_is_cancelled_is_not_told(tmp_path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert not failures
+
+
+async def test_a_letter_waits_until_it_is_known_what_became_of_it(tmp_path: Path) -> None:
+    letters = DeadLetters()
+    async with AsyncSqliteDb(db_file=str(tmp_path / "x.db"), on_write_failed=letters.keep, retry_timeout=0) as db:
+        await db.create_tables()
+        outage = Outage(db)
+        outage.begin()
+        for session_id in ("one", "two"):
+            with pytest.raises(UnavailableError):
+                await db.upsert_session(AgentSession(session_id=session_id, user_id="alice", session_data={}))
+        waiting = [*letters.waiting]
+        with pytest.raises(UnavailableError):
+            await letters.replay(db)
+        with pytest.raises(UnavailableError):  # from a task that a hook has started: it is not told
+            await asyncio.create_task(letters.replay(db), context=_inside_a_hook())
+        assert [*letters.waiting] == waiting
+        outage.end()
+        replay = asyncio.create_task(letters.replay(db))
+        await asyncio.sleep(0)
+        replay.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await replay
+        assert [*letters.waiting] == waiting
+        assert await letters.replay(db) == 2
+        assert not letters.waiting
+        assert await db.get_session("two") is not None
+
+
+def _inside_a_hook() -> contextvars.Context:
+    context = contextvars.copy_context()
+    context.run(_inside.set, True)
+    return context
 
 
 def test_a_sync_database_takes_no_hook_that_needs_a_loop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -104,7 +104,7 @@ async def test_kill_9_of_the_backends_and_of_the_server(server: PostgresServer) 
         async with load.going_on():
             for _ in range(BACKENDS_KILLED):
                 await load.more()
-                assert await until(lambda: kill_backends(url)) >= 3
+                await until(lambda: kill_backends(url))
             await load.more()
             server.kill()
             await asyncio.sleep(AWAY_SECONDS)

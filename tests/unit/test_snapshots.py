@@ -61,7 +61,7 @@ class Session:
 
     def __init__(self, row: Row) -> None:
         self.data = copy.deepcopy(BEGUN if row.new else row.data)
-        self.snapshot = Snapshot() if row.new else Snapshot.of_row(PLACE, row.documents, row.version)
+        self.snapshot = Snapshot(PLACE) if row.new else Snapshot.of_row(PLACE, row.documents, row.version)
 
     def run(self) -> Run:
         return Run(self)
@@ -83,7 +83,7 @@ class Run:
         self.state["per"]["x"] += 1
         data["session_metrics"] = {"total_tokens": data["session_metrics"]["total_tokens"] + tokens}
         data["session_state"] = self.state
-        return self.session.snapshot.begin(PLACE, texts(data), Holding(self.state, self.since))
+        return self.session.snapshot.begin(texts(data), Holding(self.state, self.since))
 
 
 BEGUN = {
@@ -157,7 +157,7 @@ def test_a_run_that_began_before_another_has_ended_deletes_only_what_it_knew() -
     assert set(row.data["session_state"]) == {"one", "two", "visits", "per"}
     # And what it saves later, it has since seen.
     del second.state["two"]
-    row.save(session.snapshot, session.snapshot.begin(PLACE, texts(session.data), Holding(second.state, second.since)))
+    row.save(session.snapshot, session.snapshot.begin(texts(session.data), Holding(second.state, second.since)))
     assert set(row.data["session_state"]) == {"one", "visits", "per"}
 
 
@@ -198,18 +198,22 @@ def test_a_later_save_of_another_run_that_is_stored_first_does_not_hold_its_stat
     assert session.snapshot.done[-1] is later
 
 
-def test_what_is_known_of_another_row_is_forgotten() -> None:
+def test_each_place_is_known_by_itself() -> None:
     snapshot = Snapshot.of_row(PLACE, texts({"a": 1}), 7)
-    save = snapshot.begin(("database", "other"), texts({"a": 1}))
-    assert (snapshot.seen, snapshot.version, snapshot.done, snapshot.open) == (None, 0, [], [save])
-    assert snapshot.sides(save) == (None, save.documents)
+    other = snapshot.at(("elsewhere", "s"))
+    save = other.begin(texts({"a": 1}))
+    assert (other.seen, other.version, other.done, other.open) == (None, 0, [], [save])
+    assert other.sides(save) == (None, save.documents)
+    assert snapshot.at(PLACE) is snapshot
+    assert (snapshot.seen, snapshot.version, snapshot.open) == (texts({"a": 1}), 7, [])
+    assert copy.deepcopy(snapshot).at(("elsewhere", "s")).open[0].token == save.token
 
 
 def test_a_session_that_was_only_read_has_one_base_whoever_asks() -> None:
     documents = texts({"session_state": {"a": 1}})
     snapshot = Snapshot.of_row(PLACE, documents, None)
     for holding in (Holding(), Holding({"a": 2}, time.perf_counter()), Holding({"a": 2}, 0.0)):
-        save = snapshot.begin(PLACE, texts({"session_state": {"a": 2}}), holding)
+        save = snapshot.begin(texts({"session_state": {"a": 2}}), holding)
         sides = snapshot.sides(save)
         assert sides is not None
         assert sides[0] is documents  # the same object: the row is as the session was
@@ -225,7 +229,7 @@ def test_copies() -> None:
     row.save(session.snapshot, lost, answered=False)
     for made in (copy.deepcopy(session.snapshot), pickle.loads(pickle.dumps(session.snapshot))):
         assert (made.place, made.seen, made.version) == (PLACE, session.snapshot.seen, 1)
-        again = made.begin(PLACE, lost.documents)
+        again = made.begin(lost.documents)
         sides = made.sides(again, row.tokens)
         assert sides is not None
         assert sides[0] == lost.documents  # nothing has changed since the save that the row has seen
@@ -237,10 +241,10 @@ def test_copies() -> None:
 def test_nothing_grows_without_bound() -> None:
     snapshot = Snapshot.of_row(PLACE, texts({}), 1)
     for number in range(3 * MOST_OPEN):
-        snapshot.begin(PLACE, texts({"n": number}))
+        snapshot.begin(texts({"n": number}))
     assert len(snapshot.open) == MOST_OPEN
     for number in range(3 * MOST_DONE):
-        snapshot.stored(snapshot.begin(PLACE, texts({"n": number})), texts({}), number + 2, as_given=True)
+        snapshot.stored(snapshot.begin(texts({"n": number})), texts({}), number + 2, as_given=True)
     assert (len(snapshot.done), snapshot.open) == (MOST_DONE, [])
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest_asyncio
 
+from agnodb.testing.conformance.agents import AgentConformance
 from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.concurrency import ConcurrencyConformance
 from agnodb.testing.conformance.databases import DatabaseLifeConformance
@@ -97,7 +98,7 @@ MATRICES = (
 )
 """What holds for every method, column or argument: generated, so that a new one cannot be forgotten."""
 
-RACES = (ConcurrencyConformance, StatefulConformance)
+RACES = (ConcurrencyConformance, StatefulConformance, AgentConformance)
 """What holds for many writers, in many processes, through faults."""
 
 DatabaseConformance = _suite(*CONCEPTS, *MATRICES, *RACES)

@@ -163,6 +163,21 @@ class HoldingConformance:
         await db.sessions.upsert(held)
         assert await data_of(db) == tokens(5, new=1, kept=2)
 
+    async def test_one_object_is_saved_to_two_databases(self, db: Any) -> None:
+        tables = f"elsewhere_{uuid.uuid4().hex[:8]}"
+        async with configured(db, id=None, session_table=tables, runs_table=None) as elsewhere:
+            held = a_session(session_data=tokens(10, gone=1))
+            for held.session_data in (tokens(10, gone=1), tokens(15, kept=1)):
+                for place in (db, elsewhere):
+                    await place.sessions.upsert(held)
+            assert [await data_of(place) for place in (db, elsewhere)] == [tokens(15, kept=1)] * 2
+
+    async def test_a_session_that_was_inserted_is_known(self, db: Any) -> None:
+        held = a_session(session_data=tokens(10, gone=1))
+        assert await db.sessions.insert_if_absent(held)
+        held.session_data = tokens(12)
+        assert (await db.sessions.upsert(held)).session_data == tokens(12)
+
     async def test_a_session_that_was_deleted_meanwhile(self, db: Any, make_db: Any) -> None:
         other = await make_db()
         held = await db.sessions.upsert(a_session(session_data=tokens(5, kept=1)))
@@ -184,16 +199,6 @@ class HoldingConformance:
         await core_of(db)._executor.inspected(lambda connection: connection.execute(raw))
         held.session_data = tokens(6, kept=1, mine=1)
         assert (await db.sessions.upsert(held)).session_data == tokens(10, kept=1, agno=1, mine=1)
-
-    async def test_a_new_session_beside_a_row_that_others_made_counts_nothing_twice(self, db: Any) -> None:
-        """What has no version was there before anybody who merges: a new object of the same counts knew of them."""
-        await db.sessions.upsert(a_session(session_data=tokens(9, kept=1)))
-        table = await db._get_table("sessions")
-        raw = update(table).where(table.c.session_id == "s").values(agnodb_row_version=None)
-        await core_of(db)._executor.inspected(lambda connection: connection.execute(raw))
-        stored = await db.sessions.upsert(a_session(session_data=tokens(9, mine=1)))
-        assert stored.session_data == tokens(9, kept=1, mine=1)
-        assert (await db.sessions.upsert(a_session(session_data=tokens(1)))).session_data == tokens(10, kept=1, mine=1)
 
     # -- saves that fail, and transactions --------------------------------------------------------------------
 

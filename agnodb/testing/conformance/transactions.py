@@ -128,6 +128,23 @@ class TransactionConformance:
                     raise LookupError
         assert await stored(db, "other", "part") == [True, False]
 
+    @pytest.mark.parametrize("kept", [True, False])
+    async def test_what_still_runs_beside_the_block_is_done_or_refused_with_it(self, db: Any, kept: bool) -> None:
+        await db.create_tables()
+        for turns in range(12):
+            first, second = f"first{turns}", f"second{turns}"
+            with contextlib.suppress(LookupError):
+                async with db.transaction() as tx:
+                    await tx.memories.upsert(a_memory(first))
+                    beside = asyncio.create_task(tx.memories.upsert(a_memory(second)))
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    if not kept:
+                        raise LookupError
+            done = not isinstance((await asyncio.gather(beside, return_exceptions=True))[0], Exception)
+            await db.memories.upsert(a_memory("later"))
+            assert await stored(db, first, second) == [kept, kept and done]
+
     async def test_one_savepoint_at_a_time(self, db: Any) -> None:
         async with db.transaction() as tx:
             async with tx.savepoint() as part:

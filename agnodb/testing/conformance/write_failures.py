@@ -134,5 +134,5 @@ class WriteFailureConformance:
         await db.learnings.upsert(a_learning())
         with pytest.raises(OwnershipError):
             async with db.transaction() as tx:
-                await tx.learnings.upsert(a_learning(content={}, user_id="bob"))
+                await tx.upsert_learning("l", "user_profile", {"x": 1}, user_id="bob")
         assert not failures
