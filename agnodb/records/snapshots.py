@@ -42,6 +42,9 @@ MOST_OPEN = 64
 MOST_DONE = 32
 """Saves that a snapshot remembers after they were stored. Who began before the oldest of them deletes nothing."""
 
+MOST_PLACES = 16
+"""Rows in other places that a snapshot remembers, the last ones: one object may be saved under any number of ids."""
+
 _STATE = "session_state"
 
 _numbers = itertools.count(1)
@@ -98,7 +101,11 @@ class Snapshot:
         """What the holder knows of the row of `place`."""
         if self.place is None:
             self.place = place
-        return self if self.place == place else self.elsewhere.setdefault(place, Snapshot(place))
+        if self.place == place:
+            return self
+        known = self.elsewhere.pop(place, None) or Snapshot(place)
+        self.elsewhere = {**dict(list(self.elsewhere.items())[1 - MOST_PLACES :]), place: known}
+        return known
 
     def begin(self, documents: Documents, holding: Holding = NOBODY) -> Save:
         """A save of `documents`."""

@@ -16,6 +16,7 @@ from agnodb.policies import DEFAULT_POLICIES, SESSION_METRICS, Policies
 from agnodb.records.snapshots import (
     MOST_DONE,
     MOST_OPEN,
+    MOST_PLACES,
     Documents,
     Holding,
     Save,
@@ -246,6 +247,10 @@ def test_nothing_grows_without_bound() -> None:
     for number in range(3 * MOST_DONE):
         snapshot.stored(snapshot.begin(texts({"n": number})), texts({}), number + 2, as_given=True)
     assert (len(snapshot.done), snapshot.open) == (MOST_DONE, [])
+    for number in range(3 * MOST_PLACES):
+        last = snapshot.at(("database", str(number)))
+    assert len(snapshot.elsewhere) == MOST_PLACES
+    assert snapshot.at(("database", str(number))) is last
 
 
 def test_documents_are_merged_by_name() -> None:
