@@ -1,17 +1,178 @@
-"""Constructor arguments that the databases have in common."""
+"""Constructor arguments that the databases have in common, each name written once.
+
+A database class spells out where its data is, and takes the rest as keywords of a TypedDict that is put together from
+the parts below, in the order in which agno's class of that name has them:
+
+    class MyArguments(CommonTables, ComponentsTable, LaterTables, AccessTables, SchemaCreation, Policing, total=False):
+        further: int
+
+    class AsyncMyDb(SqlDatabase):
+        @as_in_agno
+        def __init__(self, id: str | None = None, db_url: str | None = None, **given: Unpack[MyArguments]) -> None:
+            ...
+
+Type checkers and editors know every name, `inspect.signature` lists them, and `as_in_agno` lets them be given by
+position, as agno's classes do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar, get_args, get_type_hints
 
 from agnodb.config import TableNames
-from agnodb.drivers import Connecting
+from agnodb.drivers import Connecting, Pooler
 from agnodb.errors import ConfigurationError
-from agnodb.policies import Policies
+from agnodb.policies import OnConflict, OnWriteFailed, Policies
 from agnodb.urls import async_url, place_of
 
+F = TypeVar("F", bound=Callable[..., None])
+
 _HIDDEN = "***"
+
+# -- the names, in agno's order -------------------------------------------------------------------------------------
+
+
+class CommonTables(TypedDict, total=False):
+    """The tables that all of agno's databases have."""
+
+    session_table: str | None
+    runs_table: str | None
+    memory_table: str | None
+    metrics_table: str | None
+    eval_table: str | None
+    knowledge_table: str | None
+    traces_table: str | None
+    spans_table: str | None
+    versions_table: str | None
+
+
+class ComponentsTable(TypedDict, total=False):
+    """Components, which agno's async classes name and its sync classes keep."""
+
+    components_table: str | None
+
+
+class ComponentTables(ComponentsTable, total=False):
+    """What belongs to a component, in agno's sync classes."""
+
+    component_configs_table: str | None
+    component_links_table: str | None
+
+
+class LaterTables(TypedDict, total=False):
+    """Learnings, schedules, and agno's company pages."""
+
+    learnings_table: str | None
+    schedules_table: str | None
+    products_table: str | None
+    sources_table: str | None
+    projects_table: str | None
+    tasks_table: str | None
+    schedule_runs_table: str | None
+
+
+class JobTable(TypedDict, total=False):
+    """agno's queue of jobs."""
+
+    job_table: str | None
+
+
+class AccessTables(TypedDict, total=False):
+    """Approvals, and who may do what."""
+
+    approvals_table: str | None
+    auth_tokens_table: str | None
+    service_accounts_table: str | None
+
+
+class McpOauthTables(TypedDict, total=False):
+    """What agno's OAuth server for MCP keeps, in its sync classes."""
+
+    mcp_oauth_clients_table: str | None
+    mcp_oauth_transactions_table: str | None
+    mcp_oauth_codes_table: str | None
+    mcp_oauth_refresh_tokens_table: str | None
+    mcp_oauth_keys_table: str | None
+
+
+class Identity(TypedDict, total=False):
+    """Where agno's class takes the id after the tables."""
+
+    id: str | None
+
+
+class SchemaCreation(TypedDict, total=False):
+    """Whether a server that finds no tables makes them."""
+
+    create_schema: bool
+
+
+class SandboxTable(TypedDict, total=False):
+    """agno's sandboxes."""
+
+    sandbox_table: str | None
+
+
+# -- the names that agno does not have ------------------------------------------------------------------------------
+
+
+class Pooling(TypedDict, total=False):
+    """How connections are kept, and how long calls go on; see `agnodb.drivers.Connecting`."""
+
+    pool_size: int | None
+    pool_timeout: float | None
+    lock_timeout: float | None
+    retry_timeout: float | None
+
+
+class ServerConnecting(Pooling, total=False):
+    """How a server is connected to, besides."""
+
+    pooler: Pooler | None
+    migrations_url: str | None
+    connect_timeout: float | None
+    statement_timeout: float | None
+    application_name: str | None
+    keepalives: float | None
+
+
+class Policing(TypedDict, total=False):
+    """See `agnodb.policies.Policies`."""
+
+    strict_owner: bool
+    on_conflict: OnConflict
+    counters: Sequence[str] | None
+    on_write_failed: OnWriteFailed | None
+
+
+_DEFAULTS: Mapping[str, Any] = {"create_schema": True, "strict_owner": False, "on_conflict": "last_write_wins"}
+"""Of the arguments above whose default is not None."""
+
+
+def as_in_agno(constructor: F) -> F:
+    """`constructor` with the keywords of its `**given` listed by `inspect.signature`, and taken by position too."""
+    *own, given = inspect.signature(constructor).parameters.values()
+    (keywords,) = get_args(get_type_hints(constructor)[given.name])
+    annotations = get_type_hints(keywords)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    named = [
+        inspect.Parameter(name, kind, default=_DEFAULTS.get(name), annotation=annotation)
+        for name, annotation in annotations.items()
+    ]
+    signature = inspect.Signature([*own, *named])
+
+    @functools.wraps(constructor)
+    def construct(*args: Any, **kwargs: Any) -> None:
+        constructor(**signature.bind(*args, **kwargs).arguments)
+
+    construct.__signature__ = signature  # type: ignore[attr-defined]
+    return construct  # type: ignore[return-value]
+
+
+# -- what was given -------------------------------------------------------------------------------------------------
 
 
 def table_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,6 +194,17 @@ def connecting_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def policy_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those among `arguments` that are policies (see `Policies`)."""
     return {name: arguments[name] for name in Policies.names() if arguments.get(name) is not None}
+
+
+def rebuilt_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The constructor arguments of a `to_dict()`, but for its places and passwords."""
+    return {
+        "id": data.get("id"),
+        **table_arguments(data),
+        **other_tables(data),
+        **connecting_arguments(data),
+        **policy_arguments(data),
+    }
 
 
 def connecting_of(arguments: Mapping[str, Any]) -> Connecting:

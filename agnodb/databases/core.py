@@ -12,6 +12,7 @@ from sqlalchemy import URL, Engine, MetaData, Table
 
 from agnodb.agno.base import objects
 from agnodb.config import Layout, TableNames, layout_from, upgrade_command
+from agnodb.databases.arguments import other_tables, policy_arguments, table_arguments
 from agnodb.databases.transactions import Store, Transaction
 from agnodb.drivers import NOTHING_GIVEN, Connecting
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
@@ -56,23 +57,22 @@ class Settings:
 
     @classmethod
     def of(
-        cls, *, kind: str, url: URL, dialect: Dialect, schema: str | None, id: str | None, create_schema: bool,
-        tables: Mapping[str, str | None], others: Mapping[str, str | None], connecting: Connecting,
-        policies: Policies, place: Mapping[str, Any], migrations_url: URL | None = None,
+        cls, *, kind: str, url: URL, dialect: Dialect, schema: str | None, arguments: Mapping[str, Any],
+        connecting: Connecting, place: Mapping[str, Any], migrations_url: URL | None = None,
         direct: Callable[[], contextlib.AbstractAsyncContextManager[Any]] | None = None,
     ) -> Settings:  # fmt: skip
-        """The settings of constructor arguments. Raises ConfigurationError for table names that cannot be."""
-        layout = layout_from(tables, schema_default=schema)
+        """The settings of constructor `arguments`. Raises ConfigurationError for table names that cannot be."""
+        layout = layout_from(table_arguments(arguments), schema_default=schema)
         return cls(
             kind=kind,
             url=url,
             dialect=dialect,
             layout=layout,
-            id=id or _stable_id(url, layout),
-            create_schema=create_schema,
-            tables={**tables, **others},
+            id=arguments.get("id") or _stable_id(url, layout),
+            create_schema=arguments.get("create_schema", True),
+            tables={**table_arguments(arguments), **other_tables(arguments)},
             connecting=connecting,
-            policies=policies,
+            policies=Policies(**policy_arguments(arguments)),
             place=place,
             migrations_url=migrations_url,
             direct=direct,
@@ -100,7 +100,8 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """What is needed to construct the database again, without its password."""
         names = self.layout.names.as_dict()
-        tables = {argument: names[concept] for argument, concept in TableNames.arguments().items()}
+        kept = {argument: names[concept] for argument, concept in TableNames.arguments().items()}
+        tables = {**{name: value for name, value in self.tables.items() if value is not None}, **kept}
         further = {**self.connecting.given(), **self.policies.given()}
         if self.migrations_url is not None:
             further["migrations_url"] = safe_text(self.migrations_url)

@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self, Unpack
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.config import DEFAULT_SCHEMA
 from agnodb.databases.arguments import (
-    connecting_arguments,
+    AccessTables,
+    CommonTables,
+    ComponentsTable,
+    ComponentTables,
+    Identity,
+    JobTable,
+    LaterTables,
+    McpOauthTables,
+    Policing,
+    SandboxTable,
+    SchemaCreation,
+    ServerConnecting,
+    as_in_agno,
     connecting_of,
-    other_tables,
-    policy_arguments,
+    rebuilt_arguments,
     rebuilt_url,
-    table_arguments,
 )
 from agnodb.databases.core import Settings
 from agnodb.databases.sql import SqlDatabase
 from agnodb.databases.sync_sql import SyncSqlDatabase
-from agnodb.drivers import Connecting, Pooler, connect_arguments
+from agnodb.drivers import Connecting, connect_arguments
 from agnodb.errors import ConfigurationError
 from agnodb.executors.engines import blocking_direct_engine, blocking_postgres_engine, direct_engine, postgres_engine
-from agnodb.policies import OnConflict, OnWriteFailed, Policies
 from agnodb.sql.dialects import PostgresDialect
 from agnodb.urls import EXAMPLES, async_url, direct_url, pooler_of, require_driver
+
+
+class _Tail(SchemaCreation, SandboxTable, ServerConnecting, Policing, total=False):
+    pass
+
+
+class AsyncPostgresArguments(CommonTables, ComponentsTable, LaterTables, JobTable, AccessTables, _Tail, total=False):
+    """The arguments of `AsyncPostgresDb` that do not say where its tables are."""
+
+
+class PostgresArguments(
+    CommonTables, ComponentTables, LaterTables, JobTable, AccessTables, McpOauthTables, Identity, _Tail, total=False
+):
+    """The arguments of `PostgresDb` that do not say where its tables are."""
 
 
 class AsyncPostgresDb(SqlDatabase):
@@ -56,52 +79,18 @@ class AsyncPostgresDb(SqlDatabase):
     Nothing connects before the first call.
     """
 
+    @as_in_agno
     def __init__(
         self,
         id: str | None = None,
         db_url: str | None = None,
         db_engine: AsyncEngine | None = None,
         db_schema: str | None = None,
-        session_table: str | None = None,
-        runs_table: str | None = None,
-        memory_table: str | None = None,
-        metrics_table: str | None = None,
-        eval_table: str | None = None,
-        knowledge_table: str | None = None,
-        traces_table: str | None = None,
-        spans_table: str | None = None,
-        versions_table: str | None = None,
-        components_table: str | None = None,
-        learnings_table: str | None = None,
-        schedules_table: str | None = None,
-        products_table: str | None = None,
-        sources_table: str | None = None,
-        projects_table: str | None = None,
-        tasks_table: str | None = None,
-        schedule_runs_table: str | None = None,
-        job_table: str | None = None,
-        approvals_table: str | None = None,
-        auth_tokens_table: str | None = None,
-        service_accounts_table: str | None = None,
-        create_schema: bool = True,
-        sandbox_table: str | None = None,
-        migrations_url: str | None = None,
-        pooler: Pooler | None = None,
-        pool_size: int | None = None,
-        pool_timeout: float | None = None,
-        connect_timeout: float | None = None,
-        statement_timeout: float | None = None,
-        lock_timeout: float | None = None,
-        application_name: str | None = None,
-        keepalives: float | None = None,
-        retry_timeout: float | None = None,
-        strict_owner: bool = False,
-        on_conflict: OnConflict = "last_write_wins",
-        counters: Sequence[str] | None = None,
-        on_write_failed: OnWriteFailed | None = None,
+        **given: Unpack[AsyncPostgresArguments],
     ) -> None:
         url = async_url(_needed(db_url)) if db_engine is None else db_engine.url
-        settings = postgres_settings("async_postgres", locals(), url, direct_engine)
+        arguments = {**given, "id": id, "db_engine": db_engine, "db_schema": db_schema}
+        settings = postgres_settings("async_postgres", arguments, url, direct_engine)
         super().__init__(settings, lambda: postgres_engine(settings.url, settings.connecting), db_engine)
         self.db_url, self.db_schema = db_url, settings.layout.schema or DEFAULT_SCHEMA
 
@@ -111,93 +100,48 @@ class AsyncPostgresDb(SqlDatabase):
 
         Raises ConfigurationError when there is a hidden password and no such variable for the same database.
         """
-        return cls(**rebuilt_arguments(data))
+        return cls(**_rebuilt(data))
 
 
 class PostgresDb(SyncSqlDatabase):
     """As `AsyncPostgresDb`, for code without an event loop: every call blocks. Over psycopg 3."""
 
+    @as_in_agno
     def __init__(
         self,
         db_url: str | None = None,
         db_engine: Engine | None = None,
         db_schema: str | None = None,
-        session_table: str | None = None,
-        runs_table: str | None = None,
-        memory_table: str | None = None,
-        metrics_table: str | None = None,
-        eval_table: str | None = None,
-        knowledge_table: str | None = None,
-        traces_table: str | None = None,
-        spans_table: str | None = None,
-        versions_table: str | None = None,
-        components_table: str | None = None,
-        component_configs_table: str | None = None,
-        component_links_table: str | None = None,
-        learnings_table: str | None = None,
-        schedules_table: str | None = None,
-        products_table: str | None = None,
-        sources_table: str | None = None,
-        projects_table: str | None = None,
-        tasks_table: str | None = None,
-        schedule_runs_table: str | None = None,
-        job_table: str | None = None,
-        approvals_table: str | None = None,
-        auth_tokens_table: str | None = None,
-        service_accounts_table: str | None = None,
-        mcp_oauth_clients_table: str | None = None,
-        mcp_oauth_transactions_table: str | None = None,
-        mcp_oauth_codes_table: str | None = None,
-        mcp_oauth_refresh_tokens_table: str | None = None,
-        mcp_oauth_keys_table: str | None = None,
-        id: str | None = None,
-        create_schema: bool = True,
-        sandbox_table: str | None = None,
-        migrations_url: str | None = None,
-        pooler: Pooler | None = None,
-        pool_size: int | None = None,
-        pool_timeout: float | None = None,
-        connect_timeout: float | None = None,
-        statement_timeout: float | None = None,
-        lock_timeout: float | None = None,
-        application_name: str | None = None,
-        keepalives: float | None = None,
-        retry_timeout: float | None = None,
-        strict_owner: bool = False,
-        on_conflict: OnConflict = "last_write_wins",
-        counters: Sequence[str] | None = None,
-        on_write_failed: OnWriteFailed | None = None,
+        **given: Unpack[PostgresArguments],
     ) -> None:
         url = _blocking(async_url(_needed(db_url))) if db_engine is None else db_engine.url
-        settings = postgres_settings("postgres", locals(), url, blocking_direct_engine)
+        arguments = {**given, "db_engine": db_engine, "db_schema": db_schema}
+        settings = postgres_settings("postgres", arguments, url, blocking_direct_engine)
         super().__init__(settings, lambda: blocking_postgres_engine(settings.url, settings.connecting), db_engine)
         self.db_url, self.db_schema = db_url, settings.layout.schema or DEFAULT_SCHEMA
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """See `AsyncPostgresDb.from_dict`."""
-        return cls(**rebuilt_arguments(data))
+        return cls(**_rebuilt(data))
 
 
 # agno's MigrationManager tells databases apart by this name, and would run its own DDL on our tables.
 AsyncPostgresDb.__name__, PostgresDb.__name__ = "AgnodbAsyncPostgresDb", "AgnodbPostgresDb"
 
 
-def rebuilt_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
+def _rebuilt(data: Mapping[str, Any]) -> dict[str, Any]:
     """The constructor arguments of a `to_dict()`.
 
     Passwords that are hidden in it are taken from `AGNODB_URL` and `AGNODB_MIGRATIONS_URL`.
     """
     return {
-        "id": data.get("id"),
+        **rebuilt_arguments(data),
         "db_url": rebuilt_url(data.get("db_url"), os.environ.get("AGNODB_URL")),
         "db_schema": data.get("db_schema"),
         "migrations_url": rebuilt_url(
             data.get("migrations_url"), os.environ.get("AGNODB_MIGRATIONS_URL"), "AGNODB_MIGRATIONS_URL"
         ),
-        **table_arguments(data),
-        **connecting_arguments(data),
-        **policy_arguments(data),
     }
 
 
@@ -211,24 +155,20 @@ def postgres_settings(
     if url.get_backend_name() != "postgresql":
         raise ConfigurationError(f"A PostgreSQL URL is needed, like {EXAMPLES.split(' ')[0]}")
     connecting = connecting_of(arguments)
-    if arguments["db_engine"] is None:
+    if arguments.get("db_engine") is None:
         connect_arguments(url, connecting)  # what is wrong is told here, and not at the first call
         require_driver(url)
-    schema = DEFAULT_SCHEMA if arguments["db_schema"] is None else arguments["db_schema"]
-    way = _way_of_migrations(url, arguments["migrations_url"], connecting)
+    schema = DEFAULT_SCHEMA if arguments.get("db_schema") is None else arguments.get("db_schema")
+    way = _way_of_migrations(url, arguments.get("migrations_url"), connecting)
     return Settings.of(
         kind=kind,
         url=url,
         dialect=PostgresDialect(),
         schema=schema,
-        id=arguments["id"],
-        create_schema=arguments["create_schema"],
-        tables=table_arguments(arguments),
-        others=other_tables(arguments),
+        arguments=arguments,
         connecting=connecting,
-        policies=Policies(**policy_arguments(arguments)),
         place={"db_schema": schema or DEFAULT_SCHEMA},
-        migrations_url=None if arguments["migrations_url"] is None else way,
+        migrations_url=None if arguments.get("migrations_url") is None else way,
         direct=None if way is None else lambda: direct(way, connecting),
     )
 

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.databases.arguments import (
-    connecting_arguments,
+    AccessTables,
+    CommonTables,
+    ComponentsTable,
+    ComponentTables,
+    Identity,
+    LaterTables,
+    McpOauthTables,
+    Policing,
+    Pooling,
+    SchemaCreation,
+    as_in_agno,
     connecting_of,
-    other_tables,
-    policy_arguments,
-    table_arguments,
+    rebuilt_arguments,
 )
 from agnodb.databases.core import Settings
 from agnodb.databases.sql import SqlDatabase
 from agnodb.databases.sync_sql import SyncSqlDatabase
 from agnodb.errors import ConfigurationError
 from agnodb.executors.engines import SharedMemory, blocking_sqlite_engine, prepare_sqlite, sqlite_engine
-from agnodb.policies import OnConflict, OnWriteFailed, Policies
 from agnodb.sql.dialects import SqliteDialect
 from agnodb.urls import async_url
+
+
+class _Tail(Identity, SchemaCreation, Pooling, Policing, total=False):
+    pass
+
+
+class AsyncSqliteArguments(CommonTables, ComponentsTable, LaterTables, AccessTables, _Tail, total=False):
+    """The arguments of `AsyncSqliteDb` that do not say where its tables are."""
+
+
+class SqliteArguments(CommonTables, ComponentTables, LaterTables, AccessTables, McpOauthTables, _Tail, total=False):
+    """The arguments of `SqliteDb` that do not say where its tables are."""
 
 
 class AsyncSqliteDb(SqlDatabase):
@@ -41,44 +60,16 @@ class AsyncSqliteDb(SqlDatabase):
     Raises ConfigurationError for a URL that is none of SQLite. Nothing is opened before the first call.
     """
 
+    @as_in_agno
     def __init__(
         self,
         db_file: str | None = None,
         db_engine: AsyncEngine | None = None,
         db_url: str | None = None,
-        session_table: str | None = None,
-        runs_table: str | None = None,
-        memory_table: str | None = None,
-        metrics_table: str | None = None,
-        eval_table: str | None = None,
-        knowledge_table: str | None = None,
-        traces_table: str | None = None,
-        spans_table: str | None = None,
-        versions_table: str | None = None,
-        components_table: str | None = None,
-        learnings_table: str | None = None,
-        schedules_table: str | None = None,
-        products_table: str | None = None,
-        sources_table: str | None = None,
-        projects_table: str | None = None,
-        tasks_table: str | None = None,
-        schedule_runs_table: str | None = None,
-        approvals_table: str | None = None,
-        auth_tokens_table: str | None = None,
-        service_accounts_table: str | None = None,
-        id: str | None = None,
-        create_schema: bool = True,
-        pool_size: int | None = None,
-        pool_timeout: float | None = None,
-        lock_timeout: float | None = None,
-        retry_timeout: float | None = None,
-        strict_owner: bool = False,
-        on_conflict: OnConflict = "last_write_wins",
-        counters: Sequence[str] | None = None,
-        on_write_failed: OnWriteFailed | None = None,
+        **given: Unpack[AsyncSqliteArguments],
     ) -> None:
         place = SqlitePlace.of(db_file, None if db_engine is None else db_engine.url, db_url)
-        settings = place.settings("async_sqlite", locals())
+        settings = place.settings("async_sqlite", {**given, "db_engine": db_engine, "db_url": db_url})
         if db_engine is not None:
             prepare_sqlite(db_engine.sync_engine)
         super().__init__(settings, lambda: sqlite_engine(settings.url, settings.connecting), db_engine)
@@ -92,57 +83,22 @@ class AsyncSqliteDb(SqlDatabase):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The database of a `to_dict()`. One in memory comes back empty."""
-        return cls(**_rebuilt_arguments(data))
+        return cls(**_rebuilt(data))
 
 
 class SqliteDb(SyncSqlDatabase):
     """As `AsyncSqliteDb`, for code without an event loop: every call blocks. Over the standard library's sqlite3."""
 
+    @as_in_agno
     def __init__(
         self,
         db_file: str | None = None,
         db_engine: Engine | None = None,
         db_url: str | None = None,
-        session_table: str | None = None,
-        runs_table: str | None = None,
-        memory_table: str | None = None,
-        metrics_table: str | None = None,
-        eval_table: str | None = None,
-        knowledge_table: str | None = None,
-        traces_table: str | None = None,
-        spans_table: str | None = None,
-        versions_table: str | None = None,
-        components_table: str | None = None,
-        component_configs_table: str | None = None,
-        component_links_table: str | None = None,
-        learnings_table: str | None = None,
-        schedules_table: str | None = None,
-        products_table: str | None = None,
-        sources_table: str | None = None,
-        projects_table: str | None = None,
-        tasks_table: str | None = None,
-        schedule_runs_table: str | None = None,
-        approvals_table: str | None = None,
-        auth_tokens_table: str | None = None,
-        service_accounts_table: str | None = None,
-        mcp_oauth_clients_table: str | None = None,
-        mcp_oauth_transactions_table: str | None = None,
-        mcp_oauth_codes_table: str | None = None,
-        mcp_oauth_refresh_tokens_table: str | None = None,
-        mcp_oauth_keys_table: str | None = None,
-        id: str | None = None,
-        create_schema: bool = True,
-        pool_size: int | None = None,
-        pool_timeout: float | None = None,
-        lock_timeout: float | None = None,
-        retry_timeout: float | None = None,
-        strict_owner: bool = False,
-        on_conflict: OnConflict = "last_write_wins",
-        counters: Sequence[str] | None = None,
-        on_write_failed: OnWriteFailed | None = None,
+        **given: Unpack[SqliteArguments],
     ) -> None:
         place = SqlitePlace.of(db_file, None if db_engine is None else db_engine.url, db_url)
-        settings = place.settings("sqlite", locals())
+        settings = place.settings("sqlite", {**given, "db_engine": db_engine, "db_url": db_url})
         if db_engine is not None:
             prepare_sqlite(db_engine)
         super().__init__(settings, lambda: blocking_sqlite_engine(settings.url, settings.connecting), db_engine)
@@ -156,16 +112,15 @@ class SqliteDb(SyncSqlDatabase):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """See `AsyncSqliteDb.from_dict`."""
-        return cls(**_rebuilt_arguments(data))
+        return cls(**_rebuilt(data))
 
 
 # agno's MigrationManager tells databases apart by this name, and would run its own DDL on our tables.
 AsyncSqliteDb.__name__, SqliteDb.__name__ = "AgnodbAsyncSqliteDb", "AgnodbSqliteDb"
 
 
-def _rebuilt_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
-    place = {name: data.get(name) for name in ("id", "db_url", "db_file")}
-    return {**place, **table_arguments(data), **connecting_arguments(data), **policy_arguments(data)}
+def _rebuilt(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {**rebuilt_arguments(data), "db_url": data.get("db_url"), "db_file": data.get("db_file")}
 
 
 @dataclass(frozen=True)
@@ -203,12 +158,8 @@ class SqlitePlace:
             url=self.url,
             dialect=SqliteDialect(),
             schema=None,
-            id=arguments["id"],
-            create_schema=arguments["create_schema"],
-            tables=table_arguments(arguments),
-            others=other_tables(arguments),
+            arguments=arguments,
             connecting=connecting_of(arguments),
-            policies=Policies(**policy_arguments(arguments)),
             place={"db_url": arguments["db_url"], "db_file": self.file},
         )
 
