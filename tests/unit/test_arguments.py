@@ -34,7 +34,8 @@ def test_every_kept_table_has_an_argument(cls: type) -> None:
 def test_a_default_is_what_an_absent_argument_means(cls: type) -> None:
     listed = {p.name: p.default for p in inspect.signature(cls).parameters.values()}
     defaults = {name: default for name, default in listed.items() if name not in ("db_url", "id")}
-    assert cls(**defaults, db_url=URLS[cls]).to_dict() == cls(db_url=URLS[cls]).to_dict()
+    given = {"db_url": URLS[cls], "id": "one"}
+    assert cls(**defaults, **given).to_dict() == cls(**given).to_dict()
 
 
 @each_class
