@@ -8,10 +8,14 @@ the same classes stand alone: the base is `object`, and the flat methods take an
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
+from agnodb.agno.served import adapter_of, refused, serve
 from agnodb.agno.without import RecordObjects
 from agnodb.contracts.objects import Objects
+
+C = TypeVar("C", bound=type)
 
 HAS_AGNO = importlib.util.find_spec("agno") is not None
 
@@ -36,4 +40,9 @@ def objects() -> Objects:
     return AgnoObjects()
 
 
-__all__ = ["HAS_AGNO", "AsyncBaseDb", "BaseDb", "objects"]
+def served_by_agno(adapter: str) -> Callable[[C], C]:
+    """A class decorator: what agnodb does not keep is done by agno's `adapter`, see `agnodb.agno.served`."""
+    return lambda cls: serve(cls, adapter) if HAS_AGNO else cls
+
+
+__all__ = ["HAS_AGNO", "AsyncBaseDb", "BaseDb", "adapter_of", "objects", "refused", "served_by_agno"]

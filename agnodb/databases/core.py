@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import URL, Engine, MetaData, Table
+from sqlalchemy import URL, Engine, MetaData, Table, exc
 
-from agnodb.agno.base import objects
+from agnodb.agno.base import adapter_of, objects
 from agnodb.config import Layout, TableNames, layout_from, upgrade_command
 from agnodb.databases.arguments import other_tables, policy_arguments, table_arguments
 from agnodb.databases.transactions import Store, Transaction
 from agnodb.drivers import NOTHING_GIVEN, Connecting
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
 from agnodb.executors.engine import EngineExecutor
+from agnodb.executors.engines import BEGIN_LATE
 from agnodb.executors.health import health
 from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS
-from agnodb.executors.states import Engines
+from agnodb.executors.states import Engines, EngineState
 from agnodb.migrations.boot import ensure_schema
 from agnodb.migrations.head import HEAD
 from agnodb.migrations.revision import current
@@ -222,6 +223,27 @@ class DatabaseCore(Store):
         """
         async with self._executor.transaction(session) as unit:
             yield Transaction(unit, self._statements, self.objects)
+
+    def _adapter(self, state: EngineState, engine: Any, theirs: type) -> Any:
+        """agno's own adapter of class `theirs` on `engine`, which is that of `state`, with our schema and names."""
+        adapter = state.beside.get(theirs)
+        if adapter is None:
+            settings = self.settings
+            further = {"db_schema": settings.layout.schema, "create_schema": settings.create_schema}
+            arguments = {**settings.tables, **settings.to_dict(), **further, "db_url": None}
+            adapter = adapter_of(theirs, {**arguments, "db_engine": engine.execution_options(**{BEGIN_LATE: True})})
+            state.beside[theirs] = adapter
+        return adapter
+
+    @contextlib.contextmanager
+    def _agnos_errors(self) -> Iterator[None]:
+        """What a driver's error of agno's adapter becomes: one of ours, but for a taken key, which agno looks for."""
+        try:
+            yield
+        except exc.IntegrityError:
+            raise
+        except exc.SQLAlchemyError as error:
+            raise self._executor.translate(error) from None
 
     async def close(self) -> None:
         """Close all connections of this instance, not those of an engine that was passed in."""

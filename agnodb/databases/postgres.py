@@ -9,6 +9,7 @@ from typing import Any, Self, Unpack
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agnodb.agno.base import served_by_agno
 from agnodb.config import DEFAULT_SCHEMA
 from agnodb.databases.arguments import (
     AccessTables,
@@ -52,6 +53,7 @@ class PostgresArguments(
     """The arguments of `PostgresDb` that do not say where its tables are."""
 
 
+@served_by_agno("agno.db.postgres.AsyncPostgresDb")
 class AsyncPostgresDb(SqlDatabase):
     """Sessions, runs, memories and the rest in PostgreSQL, over asyncpg or psycopg 3.
 
@@ -103,6 +105,7 @@ class AsyncPostgresDb(SqlDatabase):
         return cls(**_rebuilt(data))
 
 
+@served_by_agno("agno.db.postgres.PostgresDb")
 class PostgresDb(SyncSqlDatabase):
     """As `AsyncPostgresDb`, for code without an event loop: every call blocks. Over psycopg 3."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
@@ -13,6 +13,8 @@ from agnodb.agno.base import AsyncBaseDb
 from agnodb.databases.core import DatabaseCore, Settings
 from agnodb.databases.transactions import Transaction
 from agnodb.executors.loops import LoopEngines
+
+T = TypeVar("T")
 
 
 class SqlDatabase(DatabaseCore, AsyncBaseDb):
@@ -50,6 +52,12 @@ class SqlDatabase(DatabaseCore, AsyncBaseDb):
     def async_session_factory(self) -> async_sessionmaker[AsyncSession]:
         """SQLAlchemy sessions on the engine of the running loop, for queries of your own."""
         return async_sessionmaker(bind=self.db_engine, expire_on_commit=False)
+
+    async def _with_agnos(self, theirs: type, call: Callable[[Any], Awaitable[T]]) -> T:
+        """What `call` returns of agno's own adapter on the engine of the running loop; see `agnodb.agno.served`."""
+        state = await self._executor.ready()
+        with self._agnos_errors():
+            return await state.there(lambda: call(self._adapter(state, state.door, theirs)))
 
     @contextlib.asynccontextmanager
     async def transaction(self, session: AsyncSession | AsyncConnection | None = None) -> AsyncIterator[Transaction]:

@@ -11,6 +11,7 @@ from typing import Any, Self, Unpack
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agnodb.agno.base import served_by_agno
 from agnodb.databases.arguments import (
     AccessTables,
     CommonTables,
@@ -47,6 +48,7 @@ class SqliteArguments(CommonTables, ComponentTables, LaterTables, AccessTables, 
     """The arguments of `SqliteDb` that do not say where its tables are."""
 
 
+@served_by_agno("agno.db.sqlite.AsyncSqliteDb")
 class AsyncSqliteDb(SqlDatabase):
     """Sessions, runs, memories and the rest in a SQLite file, over aiosqlite.
 
@@ -86,6 +88,7 @@ class AsyncSqliteDb(SqlDatabase):
         return cls(**_rebuilt(data))
 
 
+@served_by_agno("agno.db.sqlite.SqliteDb")
 class SqliteDb(SyncSqlDatabase):
     """As `AsyncSqliteDb`, for code without an event loop: every call blocks. Over the standard library's sqlite3."""
 

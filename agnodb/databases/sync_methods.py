@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
+from agnodb.agno.base import refused
 from agnodb.contracts.repositories import Repositories
 from agnodb.databases.driving import drive, driven
 from agnodb.databases.methods.all import AllMethods
@@ -72,3 +73,6 @@ class SyncTransaction(SyncMethods, SyncRepositories):
     def savepoint(self) -> SyncTransaction:
         """See `agnodb.databases.transactions.Transaction.savepoint`."""
         return SyncTransaction(self._core.savepoint())
+
+    def __getattr__(self, name: str) -> Any:
+        return refused(name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, orm
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
@@ -16,6 +16,8 @@ from agnodb.databases.core import DatabaseCore, Settings
 from agnodb.databases.driving import drive, driven
 from agnodb.databases.sync_methods import SyncMethods, SyncRepositories, SyncTransaction
 from agnodb.executors.blocking import BlockingEngines
+
+T = TypeVar("T")
 
 
 def _core_of(database: Any) -> Any:
@@ -63,6 +65,13 @@ class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
     table_exists = driven(DatabaseCore.table_exists, _core_of)
     health = driven(DatabaseCore.health, _core_of)
     _get_table = driven(DatabaseCore._get_table, _core_of)
+
+    def _with_agnos(self, theirs: type, call: Callable[[Any], T]) -> T:
+        """See `agnodb.databases.sql.SqlDatabase._with_agnos`."""
+        core = self._core
+        state = drive(core._executor.ready())
+        with core._agnos_errors():
+            return call(core._adapter(state, state.engine, theirs))
 
     def _create_all_tables(self) -> None:
         self.create_tables()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
 
+from agnodb.agno.base import refused
 from agnodb.contracts.objects import Objects
 from agnodb.databases.methods.all import AllMethods
 from agnodb.sql.executor import Executor, Unit
@@ -55,3 +57,8 @@ class Transaction(Store):
 
     transaction = savepoint
     """A transaction in a transaction is a savepoint of it."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return refused(name)

@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable
@@ -27,6 +27,10 @@ class BlockingState:
         give_up_dead_connections(engine)
         self.door = BlockingEngine(engine)
         self.boot = self.lock()
+        self.beside: dict[Any, Any] = {}
+
+    async def there(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await work()
 
     def lock(self) -> _BlockingLock:
         return _BlockingLock()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import date, time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
@@ -15,12 +17,32 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from agnodb.drivers import NOTHING_GIVEN, POOL_SIZE, POOL_TIMEOUT, Connecting, connect_arguments, keepalive_seconds
 from agnodb.executors.blocking import BlockingEngine
+from agnodb.forms import lower, text_of
 
 MOMENT = 1.0
 """How long SQLite itself waits for another writer, in seconds, at most: what waits in there cannot be cancelled. The
 executor tries again until `lock_timeout`."""
 
-_SILENT: dict[str, Any] = {"hide_parameters": True}
+
+def _json_text(value: Any) -> str:
+    """JSON for those who use an engine beside us, as agno's own engines write it: our statements have JSON as text."""
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date | time):
+        return value.isoformat()
+    lowered = lower(value)
+    return lowered if isinstance(lowered, dict | list | str | int | float) else text_of(lowered)
+
+
+BEGIN_LATE = "agnodb_begin_late"
+"""An execution option for those who use a SQLite engine beside us, and begin as Python's own driver does: with their
+first write, or by a BEGIN of their own."""
+
+_WRITES = ("INSERT", "UPDATE", "DELETE", "REPLAC")
+
+_COMMON: dict[str, Any] = {"hide_parameters": True, "json_serializer": _json_text}
 """SQLAlchemy's errors and its log have the statement, but no values."""
 
 
@@ -45,7 +67,7 @@ def blocking_postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engin
 async def direct_engine(url: URL, how: Connecting) -> AsyncIterator[AsyncEngine]:
     """An engine for one migration, which has no limit of time: its connections close when they come back."""
     address, arguments = connect_arguments(url, _patient(how))
-    engine = create_async_engine(address, connect_args=arguments, poolclass=NullPool, **_SILENT)
+    engine = create_async_engine(address, connect_args=arguments, poolclass=NullPool, **_COMMON)
     try:
         yield engine
     finally:
@@ -56,7 +78,7 @@ async def direct_engine(url: URL, how: Connecting) -> AsyncIterator[AsyncEngine]
 async def blocking_direct_engine(url: URL, how: Connecting) -> AsyncIterator[BlockingEngine]:
     """As `direct_engine`, on psycopg 3."""
     address, arguments = connect_arguments(url.set(drivername="postgresql+psycopg"), _patient(how))
-    engine = create_engine(address, connect_args=arguments, poolclass=NullPool, **_SILENT)
+    engine = create_engine(address, connect_args=arguments, poolclass=NullPool, **_COMMON)
     try:
         yield BlockingEngine(engine)
     finally:
@@ -80,7 +102,7 @@ def blocking_sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
 
 def _pool(how: Connecting) -> dict[str, Any]:
     return {
-        **_SILENT,
+        **_COMMON,
         "pool_size": how.pool_size or POOL_SIZE,
         "max_overflow": 0,
         "pool_timeout": how.pool_timeout or POOL_TIMEOUT,
@@ -139,12 +161,20 @@ def prepare_sqlite(engine: Engine, busy_timeout: float | None = None) -> None:
     if not event.contains(engine, "begin", _on_begin):
         event.listen(engine, "connect", on_connect)
         event.listen(engine, "begin", _on_begin)
+        event.listen(engine, "before_cursor_execute", _before_execute)
         event.listen(engine, "invalidate", _on_invalidate)
 
 
 def _on_begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != "AUTOCOMMIT" and not options.get(BEGIN_LATE):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _before_execute(connection: Connection, cursor: Any, statement: str, *_further: Any) -> None:
+    late = connection.get_execution_options().get(BEGIN_LATE) and statement.lstrip()[:6].upper() in _WRITES
+    if late and not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+        cursor.execute("BEGIN IMMEDIATE")
 
 
 def _on_invalidate(connection: Any, _record: Any, _error: BaseException | None) -> None:

@@ -12,7 +12,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from sqlalchemy import Dialect, NullPool, Pool, QueuePool, event
@@ -39,6 +39,7 @@ class LoopState:
         self.engine = door.sync_engine
         give_up_dead_connections(self.engine)
         self.boot = self.lock()
+        self.beside: dict[Any, Any] = {}
         # aiosqlite's thread runs a statement to its end, whoever has stopped waiting for it.
         self._threaded = self.engine.dialect.driver == "aiosqlite"
         self._finishing: set[asyncio.Task[Any]] = set()  # a loop keeps only a weak reference to a task
@@ -83,6 +84,9 @@ class LoopState:
 
     def lock(self) -> asyncio.Lock:
         return asyncio.Lock()
+
+    async def there(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await work()
 
     async def wait(self, work: Callable[..., T], *args: Any) -> T:
         if self._threaded:

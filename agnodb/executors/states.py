@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -32,6 +32,15 @@ class EngineState(Protocol):
     @property
     def boot(self) -> AbstractAsyncContextManager[Any]:
         """Held by the one call that makes sure of the schema."""
+        ...
+
+    @property
+    def beside(self) -> dict[Any, Any]:
+        """What others keep for as long as this engine is used."""
+        ...
+
+    async def there(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work()` returns, awaited where the engine's connections are used."""
         ...
 
     def lock(self) -> AbstractAsyncContextManager[Any]:

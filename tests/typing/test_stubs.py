@@ -51,7 +51,7 @@ def test_the_stubs_are_true() -> None:
         there = getattr(sync_methods, name)
         said = {method.name: method for method in node.body if isinstance(method, ast.FunctionDef)}
         functions = {key: member for key, member in vars(there).items() if inspect.isfunction(member)}
-        assert {*said} == {*functions}, name
+        assert {*said} == {*functions} - {"__getattr__"}, name  # it is for names that a type checker must not know
         for method in {*said} - {"__init__"}:
             assert_is_said(said[method], functions[method])
 
