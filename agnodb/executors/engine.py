@@ -69,7 +69,7 @@ class EngineExecutor:
             async with state.boot:
                 if not self._ready:
                     try:
-                        await self._ensure_schema(state.door)
+                        await state.there(lambda: self._ensure_schema(state.door))
                     except Exception as error:
                         raise self.translate(error) from error
                     self._ready = True
@@ -163,7 +163,8 @@ class EngineExecutor:
 
         async def once(_attempts: Attempts) -> T:
             try:
-                return await work(self.state().door)
+                state = self.state()
+                return await state.there(lambda: work(state.door))
             except Exception as error:
                 raise self.translate(error) from error
 
@@ -212,7 +213,7 @@ class EngineExecutor:
         made = self.translate(error)
         if made.facts.get("sqlite_code") == SQLITE_ERROR:
             try:
-                await self._check_schema(state.door)
+                await state.there(lambda: self._check_schema(state.door))
             except SchemaOutdatedError as outdated:
                 return outdated
         return made

@@ -21,13 +21,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from agnodb.errors import WrongLoopError
+from agnodb.executors.carrying import CarriedState
 from agnodb.executors.states import give_up_dead_connections
 
 T = TypeVar("T")
 
 _WAY_OUT = (
-    "The db_engine of this database belongs to another event loop. Pass db_url= instead, which gives every loop"
-    " connections of its own, or `await engine.dispose()` at the end of the other loop."
+    "The db_engine of this database belongs to an event loop that does not run. Pass db_url= instead, which gives"
+    " every loop connections of its own, or `await engine.dispose()` at the end of the other loop."
 )
 
 
@@ -163,15 +164,19 @@ class LoopEngines:
         self._closing: set[asyncio.Task[None]] = set()
         self._lock, self._process = threading.Lock(), os.getpid()
         self._inherited: list[Any] = []
+        if not owned:
+            with contextlib.suppress(RuntimeError):  # no loop runs: the first one that uses it is the engine's
+                self._states[asyncio.get_running_loop()] = LoopState(make(), owned=False)
 
-    def current(self) -> LoopState:
+    def current(self) -> LoopState | CarriedState:
         loop = asyncio.get_running_loop()
         if self._process != os.getpid():
             self._forked()
         state = self._states.get(loop)
         if state is None:
             with self._lock:
-                self._sweep()
+                if carried := self._sweep():
+                    return carried
                 state = self._states[loop] = LoopState(self._make(), owned=self._owned)
         return state
 
@@ -186,15 +191,19 @@ class LoopEngines:
                 self._inherited.append(state.engine.pool)
                 state.engine.dispose(close=False)
 
-    def _sweep(self) -> None:
+    def _sweep(self) -> CarriedState | None:
+        """Forget the engines of closed loops. What is returned goes before a new state."""
         for loop, state in list(self._states.items()):
             if not self._owned:
-                # An engine that is not ours belongs to the loop whose connections it holds.
+                # An engine that is not ours belongs to one loop for as long as that one runs, or left connections.
+                if loop.is_running() and not isinstance(state.engine.pool, NullPool):
+                    return CarriedState(state, loop, _WAY_OUT)
                 if _holds_connections(state.engine.pool):
                     raise WrongLoopError(_WAY_OUT)
                 del self._states[loop]
             elif loop.is_closed():
                 self._states.pop(loop).abandon()
+        return None
 
     async def close(self) -> None:
         running = asyncio.get_running_loop()

@@ -64,7 +64,8 @@ class Engines(Protocol):
     """The states of all places that use one database object."""
 
     def current(self) -> EngineState:
-        """The state of the place that asks. Raises WrongLoopError for an engine that belongs to another loop."""
+        """The state of the place that asks. An engine that was passed in belongs to one loop: from another one, calls
+        are carried over to it. Raises WrongLoopError where that loop does not run."""
         ...
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ import gc
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ import pytest
 from agno.scheduler import ScheduleManager
 from agno.tracing.exporter import DatabaseSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from sqlalchemy import NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from agnodb import AsyncPostgresDb, AsyncSqliteDb, PostgresDb, SqliteDb
-from agnodb.errors import WrongLoopError
+from agnodb.errors import InvalidValueError, UnavailableError, WrongLoopError
+from agnodb.executors import carrying
+from agnodb.filters import Page
 from agnodb.records.memories import MemoryRecord
 
 RUNS = 200
@@ -162,6 +164,88 @@ def test_a_users_engine_without_a_pool_belongs_to_all(postgres_url: str) -> None
     for number in range(3):
         asyncio.run(db.memories.upsert(memory(number)))
     assert connections(postgres_url) == set()
+
+
+@pytest.fixture
+async def users_db(postgres_url: str) -> AsyncIterator[AsyncPostgresDb]:
+    """A database on an engine of this loop."""
+    engine = create_async_engine(postgres_url.replace("postgresql://", "postgresql+asyncpg://"), pool_size=3)
+    yield AsyncPostgresDb(db_engine=engine)
+    await engine.dispose()
+
+
+async def test_calls_of_other_loops_are_carried_to_the_engines_own(users_db: Db) -> None:
+    await users_db.create_tables()
+
+    async def elsewhere(who: str) -> None:
+        await three_calls(users_db, who)
+        async with users_db.transaction() as tx:
+            await tx.memories.upsert(memory(f"{who} inside"))
+        with pytest.raises(InvalidValueError):
+            await users_db.get_sessions(sort_by="no such field")
+        assert (await users_db.health()).ok
+
+    threads = [asyncio.to_thread(asyncio.run, elsewhere(f"thread {n}")) for n in range(8)]
+    await asyncio.gather(*threads, three_calls(users_db, "at home"))
+    _, total = await users_db.memories.page(Page(limit=1))
+    assert total == 8 * 4 + 3
+
+
+async def test_agnos_batch_exporter_stores_through_an_engine_that_was_passed_in(users_db: Db) -> None:
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(DatabaseSpanExporter(users_db)))
+    for number in range(50):
+        with provider.get_tracer("test").start_as_current_span(f"Agent.run {number}"):
+            pass
+    assert await asyncio.to_thread(provider.force_flush)
+    await asyncio.to_thread(provider.shutdown)
+    assert len(await users_db.spans.earliest()) == 50
+
+
+async def test_the_first_call_may_come_from_another_loop(users_db: Db) -> None:
+    """The engine was passed in where this loop runs, so it is this loop's."""
+    await asyncio.to_thread(asyncio.run, users_db.memories.upsert(memory("exported")))
+    assert await users_db.memories.get("exported") is not None
+
+
+async def test_a_carried_call_can_be_cancelled(users_db: Db) -> None:
+    await users_db.create_tables()
+
+    async def hurried() -> None:
+        async with users_db.transaction() as tx:
+            await tx.memories.upsert(memory("first"))
+            async with asyncio.timeout(0.2):
+                # Another transaction holds the row: this waits at home until it is cancelled from here.
+                await tx.memories.upsert(memory("held"))
+
+    async with users_db.transaction() as tx:
+        await tx.memories.upsert(memory("held"))
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(asyncio.run, hurried())
+    assert await users_db.memories.get("first") is None
+    assert await users_db.memories.get("held") is not None
+    assert users_db.db_engine.pool.checkedout() == 0
+
+
+async def test_a_blocked_loop_is_an_error_and_no_deadlock(users_db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    await users_db.create_tables()
+    monkeypatch.setattr(carrying, "PATIENCE", 0.3)
+    monkeypatch.setattr(carrying, "_LOOK", 0.05)
+    users_db._executor._retry_timeout = 0
+    told: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            asyncio.run(users_db.memories.get("1"))
+        except UnavailableError as error:
+            told.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join(10)  # this loop is blocked by waiting for the very call that needs it
+    assert not thread.is_alive()
+    assert len(told) == 1
+    assert await users_db.memories.get("1") is None
 
 
 # -- forks --------------------------------------------------------------------------------------------------------
