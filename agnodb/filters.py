@@ -1,8 +1,10 @@
 """What every list can be filtered and sorted by, and pages of it.
 
 `LISTINGS` is the promise that the models' indexes keep: each filter and each sort of each list is served by an
-index on every backend (topics, which are elements of an array, on PostgreSQL). A `search` is a substring of text
-anywhere in a value, which an ordinary index cannot serve: give it together with a filter.
+index on every backend (topics, which are elements of an array, on PostgreSQL). `scans` are what agno lets a list be
+sorted by besides: nothing serves them, so all rows that match are looked at, of which a page keeps the first. A
+`search` is a substring of text anywhere in a value, which an ordinary index cannot serve either: give both together
+with a filter. How whole documents compare is the database's business.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ MAX_OFFSET = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One list: `filters` compare with `=`, `ranges` with `>=` and `<=`, `searches` look for a substring."""
+    """One list: `filters` compare with `=`, `ranges` with `>=` and `<=`, `searches` look for a substring; it is sorted
+    by one of `sorts`, or without an index by one of `scans`."""
 
     key: str
     filters: tuple[str, ...] = ()
     ranges: tuple[str, ...] = ()
     sorts: tuple[str, ...] = ("created_at",)
+    scans: tuple[str, ...] = ()
     searches: tuple[str, ...] = ()
     default_sort: str = "created_at"
     default_order: str = "asc"
@@ -32,30 +36,48 @@ class Listing:
 
 _OWNERS = ("user_id", "agent_id", "team_id", "workflow_id")
 
+_SESSION_DOCUMENTS = ("session_data", "agent_data", "team_data", "workflow_data", "metadata", "summary")
+
 LISTINGS: Mapping[str, Listing] = {
     "sessions": Listing(
         key="session_id",
         filters=(*_OWNERS, "session_type"),
         ranges=("created_at",),
         sorts=("created_at", "updated_at", "session_id"),
+        scans=("session_type", *_OWNERS, *_SESSION_DOCUMENTS),
         searches=("session_name",),
     ),
     "runs": Listing(
         key="run_id",
         filters=("session_id", *_OWNERS, "status"),
         sorts=("run_index", "created_at", "run_id"),  # by run_index within a session
+        scans=("session_id", "run_type", *_OWNERS, "parent_run_id", "status", "run_data", "updated_at"),
         default_sort="run_index",
     ),
     "memories": Listing(
         key="memory_id",
         filters=("user_id", "agent_id", "team_id", "topics"),
         sorts=("created_at", "updated_at", "memory_id"),
+        scans=("memory", "topics", "user_id", "agent_id", "team_id", "input", "feedback"),
         searches=("memory",),
     ),
     "knowledge": Listing(
         key="id",
         filters=("user_id", "linked_to"),
         sorts=("created_at", "updated_at", "id"),
+        scans=(
+            "name",
+            "description",
+            "metadata",
+            "type",
+            "size",
+            "linked_to",
+            "access_count",
+            "status",
+            "status_message",
+            "external_id",
+            "user_id",
+        ),
     ),
     "traces": Listing(
         key="trace_id",
@@ -92,6 +114,16 @@ LISTINGS: Mapping[str, Listing] = {
         key="run_id",
         filters=(*_OWNERS, "model_id", "eval_type"),
         sorts=("created_at", "updated_at", "run_id"),
+        scans=(
+            "eval_type",
+            "name",
+            *_OWNERS,
+            "model_id",
+            "model_provider",
+            "evaluated_component_name",
+            "eval_data",
+            "eval_input",
+        ),
         default_order="desc",
     ),
     "learnings": Listing(
@@ -105,6 +137,7 @@ LISTINGS: Mapping[str, Listing] = {
             "entity_type",
         ),
         sorts=("created_at", "updated_at", "learning_id"),
+        scans=("learning_type", "namespace", *_OWNERS, "session_id", "entity_id", "entity_type", "content", "metadata"),
         searches=("content",),
         default_sort="updated_at",
         default_order="desc",
@@ -133,8 +166,9 @@ class Page:
         if self.page is not None and self.limit is None:
             raise InvalidValueError("A page needs a limit.")
         sort_by, sort_order = self.sort_by or listing.default_sort, self.sort_order
-        if sort_by not in listing.sorts:
-            raise InvalidValueError(f"Cannot sort by that field. Known: {', '.join(listing.sorts)}.", detail=sort_by)
+        known = (*listing.sorts, *listing.scans)
+        if sort_by not in known:
+            raise InvalidValueError(f"Cannot sort by that field. Known: {', '.join(known)}.", detail=sort_by)
         if sort_order is None:  # a caller who names a field but no order gets the latest first, as in agno
             sort_order = listing.default_order if self.sort_by is None else "desc"
         if sort_order not in ("asc", "desc"):

@@ -41,7 +41,8 @@ class SessionRepository(Protocol):
 
         The stored owner, type and creation time are never changed; `updated_at` becomes the current time when a
         row is changed, or what is given (epoch seconds). Fields of other session types than this session's are left
-        as stored. Raises OwnershipError when the session is another user's.
+        as stored. Raises OwnershipError when the session is another user's, also for nobody (`user_id=None`) unless
+        the record was read or saved before by its holder.
         """
         ...
 
@@ -52,7 +53,8 @@ class SessionRepository(Protocol):
     async def rename(
         self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
-        """Set `session_data["session_name"]` and nothing else; None when there is no such session. Atomic."""
+        """Set `session_data["session_name"]` and nothing else, not even `updated_at`; None when there is no such
+        session. Atomic."""
         ...
 
     async def set_data(self, session_id: str, data: object, *, user_id: str | None = None) -> bool:

@@ -328,7 +328,7 @@ class SyncMethods:
     def get_spans(
         self, trace_id: str | None = None, parent_span_id: str | None = None, limit: int | None = 1000
     ) -> list[Any]:
-        """At most `limit` spans in the order of their start; no `limit` means all. One statement."""
+        """At most `limit` spans in the order of their start; no `limit`, or 0, means all. One statement."""
 
     def get_span_stats(
         self,
@@ -664,7 +664,8 @@ class SyncSessionRepository(SyncRepository):
 
         The stored owner, type and creation time are never changed; `updated_at` becomes the current time when a
         row is changed, or what is given (epoch seconds). Fields of other session types than this session's are left
-        as stored. Raises OwnershipError when the session is another user's.
+        as stored. Raises OwnershipError when the session is another user's, also for nobody (`user_id=None`) unless
+        the record was read or saved before by its holder.
         """
 
     def insert_if_absent(self, session: SessionRecord) -> bool:
@@ -673,7 +674,8 @@ class SyncSessionRepository(SyncRepository):
     def rename(
         self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
-        """Set `session_data["session_name"]` and nothing else; None when there is no such session. Atomic."""
+        """Set `session_data["session_name"]` and nothing else, not even `updated_at`; None when there is no such
+        session. Atomic."""
 
     def set_data(self, session_id: str, data: object, *, user_id: str | None = None) -> bool:
         """Replace `session_data`; False when there is no such session (that `user_id` may write). Atomic."""

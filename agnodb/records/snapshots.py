@@ -107,6 +107,10 @@ class Snapshot:
         self.elsewhere = {**dict(list(self.elsewhere.items())[1 - MOST_PLACES :]), place: known}
         return known
 
+    def knows(self, tokens: Container[str]) -> bool:
+        """Whether the holder has read the row, which holds `tokens`, or has saved it."""
+        return self.seen is not None or bool(self.done) or any(save.token in tokens for save in self.open)
+
     def begin(self, documents: Documents, holding: Holding = NOBODY) -> Save:
         """A save of `documents`."""
         save = Save(documents, holding)

@@ -149,12 +149,18 @@ class SqlRepository(StrictOwner, Generic[R]):
         return select(func.count()).select_from(self.table).where(*where)
 
     def order(self, page: Page) -> list[ColumnElement[Any]]:
-        """ORDER BY of a checked page, with the key as the tiebreaker."""
+        """ORDER BY of a checked page, with the key as the tiebreaker.
+
+        Ties come as in agno: an index on a column is read backwards, keys and all; what is sorted keeps their order.
+        """
         column: ColumnElement[Any] = self.table.c[page.sort_by or self.listing.default_sort]
+        backwards = page.sort_order != "asc"
+        sorted_afterwards = column.name in ("updated_at", *self.listing.scans)
         if column.name == "updated_at":  # a row that was never changed counts by its creation
             column = func.coalesce(column, self.table.c.created_at)
-        columns = [column] if column is self.key else [column, self.key]
-        return [c.asc() if page.sort_order == "asc" else c.desc() for c in columns]
+        ordered = column.desc() if backwards else column.asc()
+        tie = self.key.desc() if backwards and not sorted_afterwards else self.key.asc()
+        return [ordered] if column is self.key else [ordered, tie]
 
     async def groups(
         self,

@@ -68,8 +68,6 @@ class SqlRunRepository(SqlRepository[RunRecord]):
         workflow_id: str | None = None,
         status: str | None = None,
     ) -> tuple[list[RunRecord], int]:
-        if session_id is None and page.sort_by is None:  # a place is one among the runs of a session
-            page = replace(page, sort_by="created_at", sort_order=page.sort_order or "asc")
         return await self.paged(
             page,
             present(
@@ -81,6 +79,13 @@ class SqlRunRepository(SqlRepository[RunRecord]):
                 status=status,
             ),
         )
+
+    def order(self, page: Page) -> list[ColumnElement[Any]]:
+        ordered = super().order(page)
+        if page.sort_by != "run_index":
+            return ordered
+        # A place is one among the runs of a session.
+        return [ordered[0], self.table.c.created_at.asc(), *ordered[1:]]
 
     # -- the runs of sessions, in order -------------------------------------------------------------------------
 

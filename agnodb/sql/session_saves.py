@@ -29,7 +29,7 @@ from agnodb.records.snapshots import (
     merged_documents,
 )
 from agnodb.sql.executor import Executor, Row
-from agnodb.sql.ownership import keep_owner, may_write
+from agnodb.sql.ownership import claimable, keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
 
 _RECENT = "agnodb_recent_writes"
@@ -135,7 +135,9 @@ class SessionSaves(SqlRepository[SessionRecord]):
             unchanged = list(map(self.dialect.unchanged, columns, _SEEN))
         else:
             unchanged = [column.is_not_distinct_from(self.dialect.excluded(column.name)) for column in columns]
-        mine = and_(may_write(self.table, values["user_id"]), *unchanged)
+        # Nobody may save over an owner's session that they have not read; it would be taken for unscoped otherwise.
+        writable = may_write if condition == "seen" else claimable
+        mine = and_(writable(self.table, values["user_id"]), *unchanged)
         return self.dialect.upsert(self.table, values, ["session_id"], changes, mine).returning(*self.rows.selected())
 
     # -- a row that others write too --------------------------------------------------------------------------
@@ -157,9 +159,10 @@ class SessionSaves(SqlRepository[SessionRecord]):
 
     async def _save_locked(self, saving: _Saving, row: Row, tried: bool) -> Row:
         session, save, stored, snapshot = saving.session, saving.save, self.read(row), saving.snapshot
-        if None not in (stored.user_id, session.user_id) and stored.user_id != session.user_id:
-            raise OwnershipError(session_id=session.session_id, user_id=session.user_id)
         tokens = _tokens(row[-1])
+        stranger = session.user_id is not None or not snapshot.knows(tokens)
+        if stranger and stored.user_id not in (None, session.user_id):
+            raise OwnershipError(session_id=session.session_id, user_id=session.user_id)
         sides = snapshot.sides(save, tokens)
         if sides is None:
             return row

@@ -100,7 +100,7 @@ class SqlSessionRepository(SessionSaves):
         self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
         filters = present(session_id=session_id, user_id=user_id, session_type=session_type)
-        given = {**self.rows.parameters(filters), "new_name": codec.encode(name), "now": clock.now()}
+        given = {**self.rows.parameters(filters), "new_name": codec.encode(name)}
         return await self.first("rename", self._rename, given, *sorted(filters))
 
     def _rename(self, *names: str) -> Executable:
@@ -115,11 +115,11 @@ class SqlSessionRepository(SessionSaves):
     def _set_data(self) -> Executable:
         bound = self.rows.binds(("session_id", "session_data", "user_id"))
         mine = (self.key == bound["session_id"], may_write(self.table, bound["user_id"]))
-        return self._update({"session_data": bound["session_data"]}, *mine).returning(self.key)
+        changed = {"session_data": bound["session_data"], "updated_at": bindparam("now", type_=BigInteger())}
+        return self._update(changed, *mine).returning(self.key)
 
     def _update(self, values: dict[str, Any], *where: ColumnElement[bool]) -> Update:
-        version = func.coalesce(self.table.c.agnodb_row_version, 0) + 1
-        values = {**values, "updated_at": bindparam("now", type_=BigInteger()), "agnodb_row_version": version}
+        values = {**values, "agnodb_row_version": func.coalesce(self.table.c.agnodb_row_version, 0) + 1}
         return update(self.table).where(*where).values(values)
 
     async def reassign_owner(self, session_id: str, *, previous_user_id: str, user_id: str | None) -> bool:

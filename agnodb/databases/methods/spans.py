@@ -43,9 +43,9 @@ class SpanMethods(Methods):
     async def get_spans(
         self, trace_id: str | None = None, parent_span_id: str | None = None, limit: int | None = 1000
     ) -> list[Any]:
-        """At most `limit` spans in the order of their start; no `limit` means all. One statement."""
+        """At most `limit` spans in the order of their start; no `limit`, or 0, means all. One statement."""
         spans = await self.repositories.spans.earliest(
-            limit, trace_id=trace_id or None, parent_span_id=parent_span_id or None
+            limit or None, trace_id=trace_id or None, parent_span_id=parent_span_id or None
         )
         return [self.objects.span(span) for span in spans]
 

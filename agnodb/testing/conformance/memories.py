@@ -69,7 +69,7 @@ class MemoryConformance:
         assert (await db.memories.page(Page(), agent_id="a"))[1] == 2
         assert await db.memories.page(Page(3, 9), user_id="alice") == ([], 5)
         with pytest.raises(InvalidValueError):
-            await db.memories.page(Page(sort_by="memory"))
+            await db.memories.page(Page(sort_by="memories"))
 
     async def test_topics_are_whole_words_and_all_of_them(self, db: Any) -> None:
         await db.memories.upsert(a_memory("m1", topics=["food", "100%", 'a"b']))

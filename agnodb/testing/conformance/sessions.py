@@ -101,8 +101,25 @@ class SessionConformance:
 
     async def test_nobody_clears_an_owner(self, db: Any) -> None:
         await db.sessions.upsert(a_session())
-        stored = await db.sessions.upsert(a_session(user_id=None, session_data={"n": 2}))
+        read = await db.sessions.get("s")
+        stored = await db.sessions.upsert(replace(read, user_id=None, session_data={"n": 2}))
         assert (stored.user_id, stored.session_data) == ("alice", {"n": 2})
+
+    async def test_nobody_saves_over_an_owners_session_that_was_not_read(self, db: Any) -> None:
+        await db.sessions.upsert(a_session())
+        before = await db.sessions.get("s")
+        for changed in ({}, {"session_data": {"n": 2}}, {"updated_at": 7}):
+            with pytest.raises(OwnershipError):
+                await db.sessions.upsert(a_session(user_id=None, **changed))
+        assert await db.sessions.get("s") == before
+
+    async def test_a_holder_who_saved_a_session_without_an_owner_goes_on_when_it_is_claimed(self, db: Any) -> None:
+        mine = a_session(user_id=None, session_data={"a": 1})
+        await db.sessions.upsert(mine)
+        await db.sessions.upsert(a_session(user_id="bob", session_data={"a": 1, "b": 2}))
+        mine.session_data = {"a": 3}
+        stored = await db.sessions.upsert(mine)
+        assert (stored.user_id, stored.session_data) == ("bob", {"a": 3, "b": 2})
 
     async def test_the_first_user_claims_a_session_without_an_owner(self, db: Any) -> None:
         await db.sessions.upsert(a_session(user_id=None))
@@ -203,7 +220,7 @@ class SessionConformance:
             Page(10, 0),
             Page(-1),
             Page(None, 1),
-            Page(10, 1, "summary"),
+            Page(10, 1, "summaries"),
             Page(10, 1, "created_at", "up"),
             Page(2**62, 2**62),
             Page(True),
