@@ -254,9 +254,6 @@ class DatabaseCore(Store):
         """SQLAlchemy's engine of this place. Raises ConfigurationError after `close`."""
         return self._executor.state().engine
 
-    def __repr__(self) -> str:
-        return self.settings.describe(type(self))
-
 
 def _stable_id(url: URL, layout: Layout) -> str:
     """The same for every replica, whatever user, password, driver and options it connects with."""

@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 
 from agnodb.agno.base import AsyncBaseDb
 from agnodb.databases.core import DatabaseCore, Settings
+from agnodb.databases.handles import Handle
 from agnodb.databases.transactions import Transaction
 from agnodb.executors.loops import LoopEngines
 
 T = TypeVar("T")
 
 
-class SqlDatabase(DatabaseCore, AsyncBaseDb):
+class SqlDatabase(Handle, DatabaseCore, AsyncBaseDb):
     """A SQL database for agents. Construct one of its subclasses.
 
     Repositories are attributes (`db.sessions`, `db.runs`, ...); agno's flat methods work over them. An instance may
@@ -82,6 +83,6 @@ class SqlDatabase(DatabaseCore, AsyncBaseDb):
     ) -> None:
         await self.close()
 
-    def to_dict(self) -> dict[str, Any]:
-        """What is needed to construct this database again, without its password (see `from_dict`)."""
-        return self.settings.to_dict()
+    @property
+    def _settings(self) -> Settings:
+        return self.settings

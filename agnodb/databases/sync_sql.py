@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from agnodb.agno.base import BaseDb
 from agnodb.databases.core import DatabaseCore, Settings
 from agnodb.databases.driving import drive, driven
+from agnodb.databases.handles import Handle
 from agnodb.databases.sync_methods import SyncMethods, SyncRepositories, SyncTransaction
 from agnodb.executors.blocking import BlockingEngines
 
@@ -24,7 +25,7 @@ def _core_of(database: Any) -> Any:
     return database._core
 
 
-class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
+class SyncSqlDatabase(Handle, SyncMethods, SyncRepositories, BaseDb):
     """A SQL database for agents that run without an event loop. Construct one of its subclasses.
 
     The same methods, repositories and promises as the async databases; every call blocks until it is done. An
@@ -92,9 +93,7 @@ class SyncSqlDatabase(SyncMethods, SyncRepositories, BaseDb):
     ) -> None:
         self.close()
 
-    def to_dict(self) -> dict[str, Any]:
-        """What is needed to construct this database again, without its password (see `from_dict`)."""
-        return self._core.settings.to_dict()
-
-    def __repr__(self) -> str:
-        return self._core.settings.describe(type(self))
+    @property
+    def _settings(self) -> Settings:
+        settings: Settings = self._core.settings
+        return settings
