@@ -28,6 +28,8 @@ from agnodb.models.base import tables_for
 from agnodb.policies import DEFAULT_POLICIES, Policies
 from agnodb.records.health import HealthRecord
 from agnodb.sql.dialects import Dialect
+from agnodb.sql.executor import Executor
+from agnodb.sql.repositories import SqlRepositories
 from agnodb.sql.repository import Statements
 from agnodb.urls import place_of, safe_text
 
@@ -135,8 +137,12 @@ class DatabaseCore(Store):
         # Not by its id: whoever gives two databases one id still has two.
         place = _stable_id(settings.url, layout)
         statements = Statements(settings.dialect, tables_for(layout), settings.policies, place)
-        Store.__init__(self, self._executor, statements, objects())
+        self._statements = statements
+        Store.__init__(self, self._repositories_of(self._executor), objects(), place)
         self._on_write_failed = settings.policies.on_write_failed
+
+    def _repositories_of(self, executor: Executor) -> SqlRepositories:
+        return SqlRepositories(executor, self._statements)
 
     async def _ensure_schema(self, door: Any, *, complete: bool = False) -> None:
         """See `agnodb.migrations.boot.ensure_schema`; `door` is the engine that the calls use.
@@ -222,7 +228,7 @@ class DatabaseCore(Store):
         checked.
         """
         async with self._executor.transaction(session) as unit:
-            yield Transaction(unit, self._statements, self.objects)
+            yield Transaction(unit, self._repositories_of, self.objects, self._place)
 
     def _adapter(self, state: EngineState, engine: Any, theirs: type) -> Any:
         """agno's own adapter of class `theirs` on `engine`, which is that of `state`, with our schema and names."""

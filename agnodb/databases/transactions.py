@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from agnodb.agno.base import refused
 from agnodb.contracts.objects import Objects
+from agnodb.contracts.repositories import Repositories
 from agnodb.databases.methods.all import AllMethods
-from agnodb.sql.executor import Executor, Unit
-from agnodb.sql.repositories import SqlRepositories
-from agnodb.sql.repository import Statements
 
 
 class Store(AllMethods):
     """The repositories of one executor, and agno's flat methods over them."""
 
-    def __init__(self, executor: Executor, statements: Statements, objects: Objects) -> None:
-        self._statements, self.objects = statements, objects
-        self._place = statements.place
-        repositories = SqlRepositories(executor, statements)
+    def __init__(self, repositories: Repositories, objects: Objects, place: str | None) -> None:
+        self.objects, self._place = objects, place
         self.repositories = repositories
         self.sessions, self.runs = repositories.sessions, repositories.runs
         self.memories, self.knowledge = repositories.memories, repositories.knowledge
@@ -38,9 +34,10 @@ class Transaction(Store):
     has a savepoint. A method that does nothing or refuses (an OwnershipError) has not failed in this sense.
     """
 
-    def __init__(self, unit: Unit, statements: Statements, objects: Objects) -> None:
-        super().__init__(unit, statements, objects)
-        self._unit = unit
+    def __init__(self, unit: Any, make: Callable[[Any], Repositories], objects: Objects, place: str | None) -> None:
+        """`make` gives the family's repositories over `unit`, its executor inside a transaction."""
+        super().__init__(make(unit), objects, place)
+        self._unit, self._make = unit, make
 
     @contextlib.asynccontextmanager
     async def savepoint(self) -> AsyncIterator[Transaction]:
@@ -53,7 +50,7 @@ class Transaction(Store):
         transaction. Until the block ends, the outer object raises ConfigurationError: there is one connection.
         """
         async with self._unit.savepoint() as unit:
-            yield Transaction(unit, self._statements, self.objects)
+            yield Transaction(unit, self._make, self.objects, self._place)
 
     transaction = savepoint
     """A transaction in a transaction is a savepoint of it."""

@@ -11,7 +11,7 @@ from sqlalchemy import Executable, update
 from agnodb import clock
 from agnodb.filters import Page, present
 from agnodb.records.approvals import PENDING, ApprovalRecord, approval_changes
-from agnodb.sql.rows import text_in
+from agnodb.rules.values import text_in
 from agnodb.sql.single_rows import SingleRows
 
 

@@ -13,8 +13,8 @@ from agnodb.errors import InvalidValueError, OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.eval_runs import EvalRunRecord
 from agnodb.records.sessions import SessionType
+from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write
-from agnodb.sql.rows import text_in
 from agnodb.sql.single_rows import SingleRows
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Executable, String, bindparam, func, or_, 
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.knowledge import KnowledgeRecord
+from agnodb.rules.values import text_in
 from agnodb.sql.repository import SqlRepository
-from agnodb.sql.rows import text_in
 
 _KEPT = ("id", "user_id", "created_at")
 

@@ -11,9 +11,9 @@ from agnodb import clock, codec
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.memories import MemoryRecord, UserMemories
+from agnodb.rules.values import integer_in
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
-from agnodb.sql.rows import integer_in
 from agnodb.sql.searching import any_match, bound_patterns, document_patterns
 from agnodb.text import decode_text
 

@@ -12,11 +12,11 @@ from agnodb import clock
 from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.metrics import MetricRecord
+from agnodb.rules.values import INT64, date_in
 from agnodb.sql.executor import Executor
 from agnodb.sql.metric_days import MARGIN, StaleDays
 from agnodb.sql.metric_rows import RUN_COUNTS, SESSION_COUNTS, DayRows
 from agnodb.sql.repository import SqlRepository
-from agnodb.sql.rows import INT64, date_in
 
 _DAY = 86400
 _EPOCH = datetime.date(1970, 1, 1)

@@ -12,9 +12,10 @@ from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
 from agnodb.policies import DEFAULT_POLICIES, Policies
 from agnodb.records.base import Record
+from agnodb.rules.values import text_in
 from agnodb.sql.dialects.base import Dialect
 from agnodb.sql.executor import Executor, Row, Shape
-from agnodb.sql.rows import RowMap, text_in
+from agnodb.sql.rows import RowMap
 
 R = TypeVar("R", bound=Record)
 G = TypeVar("G")

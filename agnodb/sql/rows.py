@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, ColumnElement, Date, Table, bindparam
@@ -12,59 +10,11 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, ColumnElement, Date, T
 from agnodb import codec
 from agnodb.errors import InvalidValueError
 from agnodb.records.base import Record, column_fields
+from agnodb.rules.values import boolean_in, date_in, integer_in, key_in, text_in
 from agnodb.sql.dialects.base import Dialect
-from agnodb.text import decode_text, encode_text
+from agnodb.text import decode_text
 
 R = TypeVar("R", bound=Record)
-
-INT64 = 2**63
-MAX_KEY_BYTES = 2000
-"""A row of a PostgreSQL btree holds 2,704 bytes, and a key shares it with the other columns of its index."""
-
-
-def text_in(value: Any) -> str:
-    """A value for a text column. Enums give their value; text that no column can hold is escaped (see `codec`)."""
-    if isinstance(value, Enum):
-        value = value.value
-    if not isinstance(value, str):
-        raise InvalidValueError("A text is needed here.", detail=repr(type(value)))
-    return encode_text(value)
-
-
-def key_in(value: Any) -> str:
-    """A value for a text column that is a key or has an index."""
-    text = text_in(value)
-    if len(text.encode()) > MAX_KEY_BYTES:
-        raise InvalidValueError(f"An id must not exceed {MAX_KEY_BYTES} bytes.", detail=str(len(text)))
-    return text
-
-
-def integer_in(value: Any) -> int:
-    """A value for a 64-bit integer column; a float without a fraction is taken as the integer it is."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int) or not -INT64 <= value < INT64:
-        raise InvalidValueError("A whole number of at most 64 bits is needed here.", detail=repr(type(value)))
-    return int(value)
-
-
-def boolean_in(value: Any) -> bool:
-    """A value for a boolean column."""
-    if not isinstance(value, bool):
-        raise InvalidValueError("True or False is needed here.", detail=repr(type(value)))
-    return value
-
-
-def date_in(value: Any) -> datetime.date:
-    """A value for a date column; of a datetime its day in UTC."""
-    if isinstance(value, datetime.datetime):
-        try:
-            return (value if value.tzinfo is None else value.astimezone(datetime.UTC)).date()
-        except OverflowError as error:
-            raise InvalidValueError("A date is needed here.", detail=repr(type(value))) from error
-    if not isinstance(value, datetime.date):
-        raise InvalidValueError("A date is needed here.", detail=repr(type(value)))
-    return value
 
 
 def _json_out(text: Any) -> Any:

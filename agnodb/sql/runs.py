@@ -24,9 +24,9 @@ from agnodb import clock, codec
 from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord
+from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write, of_writable
 from agnodb.sql.repository import SqlRepository
-from agnodb.sql.rows import text_in
 from agnodb.text import decode_text
 
 _WRITTEN = (

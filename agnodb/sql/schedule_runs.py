@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Executable, bindparam, delete, func, select
 from agnodb import clock
 from agnodb.filters import Page, present
 from agnodb.records.schedule_runs import ScheduleRunRecord, schedule_run_changes
-from agnodb.sql.rows import integer_in, text_in
+from agnodb.rules.values import integer_in, text_in
 from agnodb.sql.single_rows import SingleRows
 
 

@@ -18,7 +18,7 @@ from agnodb.records.schedules import (
     run_endpoints,
     schedule_changes,
 )
-from agnodb.sql.rows import integer_in, text_in
+from agnodb.rules.values import integer_in, text_in
 from agnodb.sql.single_rows import SingleRows
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, or_
 
+from agnodb.rules.values import text_in
 from agnodb.sql.dialects.base import Dialect, like_pattern
-from agnodb.sql.rows import text_in
 from agnodb.text import TEXT_MARKER, UNSTORABLE, decode_text, escape
 
 

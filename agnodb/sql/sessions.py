@@ -12,12 +12,11 @@ from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS
+from agnodb.rules.session_saves import ACTIVE, COMPONENT, inserted, save
+from agnodb.rules.values import integer_in, text_in
 from agnodb.sql.ownership import may_write
-from agnodb.sql.rows import integer_in, text_in
 from agnodb.sql.searching import any_match, bound_patterns, document_patterns
-from agnodb.sql.session_saves import COMPONENT, SessionSaves
-
-_ACTIVE = ("PENDING", "RUNNING", "PAUSED")
+from agnodb.sql.session_saves import SessionSaves
 
 
 class SqlSessionRepository(SessionSaves):
@@ -69,13 +68,13 @@ class SqlSessionRepository(SessionSaves):
         return any_match(self.dialect, self.dialect.json_text(self.table.c.session_data, "session_name"), binds)
 
     async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
-        return await self.save(session, self._parameters(session, updated_at))
+        return await save(self, self.saving(session, self._parameters(session, updated_at)))
 
     async def insert_if_absent(self, session: SessionRecord) -> bool:
         given = self._parameters(session)
         rows = await self.run("insert_if_absent", self._insert, given, session.session_type)
         if rows:
-            self.inserted(session, given)
+            inserted(self, self.saving(session, given))
         return bool(rows)
 
     def _insert(self, session_type: str) -> Executable:
@@ -129,7 +128,7 @@ class SqlSessionRepository(SessionSaves):
 
     def _reassign_owner(self) -> Executable:
         runs, bound = self.tables.runs, self.rows.binds(("session_id", "user_id"))
-        active = select(runs.c.run_id).where(runs.c.session_id == bound["session_id"], runs.c.status.in_(_ACTIVE))
+        active = select(runs.c.run_id).where(runs.c.session_id == bound["session_id"], runs.c.status.in_(ACTIVE))
         return (
             update(self.table)
             .where(

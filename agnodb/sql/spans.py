@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,16 +15,15 @@ from agnodb.errors import InvalidValueError
 from agnodb.filters import Listing, Page, present
 from agnodb.records.base import column_fields
 from agnodb.records.spans import SpanRecord
-from agnodb.records.traces import PLACEHOLDER_NAME
+from agnodb.rules.placeholders import PLACEHOLDER, Rows, placeholders
+from agnodb.rules.times import time_from, time_in, time_now
+from agnodb.rules.values import text_in
 from agnodb.sql.executor import Executor
 from agnodb.sql.percentile import group, p95, ranked
 from agnodb.sql.repository import SqlRepository
-from agnodb.sql.rows import text_in
-from agnodb.sql.times import time_from, time_in, time_now
 
 _TIMES = ("start_time", "end_time", "created_at")
 _TYPE = "openinference.span.kind"
-_PLACEHOLDER = ("trace_id", "name", "status", "start_time", "end_time", "duration_ms", "created_at")
 _STATS = (
     "name",
     "span_type",
@@ -38,7 +37,6 @@ _STATS = (
 _STATS_LISTING = Listing(key="name", sorts=_STATS[2:], default_sort="total_calls", default_order="desc")
 
 Spans = list[SpanRecord]
-Rows = list[dict[str, Any]]
 Groups = tuple[list[dict[str, Any]], int]
 Conditions = dict[str, Callable[[], ColumnElement[bool]]]
 
@@ -130,7 +128,7 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
     async def _store(self, rows: Rows, now: str) -> int:
         # Always in one order: two writers of the same rows must not wait for each other.
         rows.sort(key=lambda row: str(row["span_id"]))
-        traces = {"traces": _json(_placeholders(rows, now))}
+        traces = {"traces": _json(placeholders(rows, now))}
         spans = {"spans": _json(rows)}
         if self.dialect.writes_nest:
             return len(await self.run("create", self._create_with_traces, {**traces, **spans}))
@@ -149,7 +147,7 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
         return self.dialect.insert_absent(self.rows.columns, ["span_id"], "spans").returning(self.key)
 
     def _create_traces(self) -> Any:
-        columns = [self.tables.traces.c[name] for name in _PLACEHOLDER]
+        columns = [self.tables.traces.c[name] for name in PLACEHOLDER]
         return self.dialect.insert_absent(columns, ["trace_id"], "traces")
 
     # -- statistics -------------------------------------------------------------------------------------------
@@ -225,17 +223,3 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
 def _json(rows: Rows) -> str:
     # Every value is a text or a whole number by now.
     return orjson.dumps(rows).decode()
-
-
-def _placeholders(rows: Rows, now: str) -> Rows:
-    """For each trace of `rows` what is stored when it is unknown: it lasts from its first span to its last."""
-    times: dict[str, tuple[str, str]] = {}
-    for row in rows:
-        start, end = times.get(row["trace_id"], (row["start_time"], row["end_time"]))
-        times[row["trace_id"]] = (min(start, row["start_time"]), max(end, row["end_time"]))
-    made: Rows = []
-    for trace_id, (start, end) in sorted(times.items()):
-        lasted = (datetime.fromisoformat(end) - datetime.fromisoformat(start)) // timedelta(milliseconds=1)
-        values = (trace_id, PLACEHOLDER_NAME, "UNSET", start, end, lasted, now)
-        made.append(dict(zip(_PLACEHOLDER, values, strict=True)))
-    return made

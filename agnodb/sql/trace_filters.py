@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, Float, String, Table, Text, and_, bindpara
 
 from agnodb.errors import InvalidValueError
 from agnodb.records.traces import TraceRow
+from agnodb.rules.times import time_from, time_in
+from agnodb.rules.values import text_in
 from agnodb.sql.dialects.base import Dialect
-from agnodb.sql.rows import text_in
 from agnodb.sql.searching import any_match, column_patterns
-from agnodb.sql.times import time_from, time_in
 
 MAX_DEPTH = 10
 MAX_CONDITIONS = 500

@@ -25,13 +25,13 @@ from agnodb.errors import InvalidValueError, OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.base import column_fields
 from agnodb.records.traces import PLACEHOLDER_NAME, TraceRecord, TraceRow
+from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.sql.dialects.base import Dialect
 from agnodb.sql.executor import Executor
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.percentile import group, p95, ranked
 from agnodb.sql.repository import SqlRepository, Statements
 from agnodb.sql.rows import RowMap
-from agnodb.sql.times import time_from, time_in, time_now
 from agnodb.sql.trace_filters import TraceFilter
 
 _IDS = ("run_id", "session_id", "agent_id", "team_id", "workflow_id")

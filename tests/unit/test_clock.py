@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agnodb.clock import iso_utc, iso_utc_from, now
 from agnodb.errors import InvalidValueError
-from agnodb.sql.times import time_from, time_in
+from agnodb.rules.times import time_from, time_in
 
 # Whole minutes, as all time zones have: CPython's fromisoformat drops an offset of microseconds alone.
 offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -24,7 +24,8 @@ from agnodb.databases.methods import metrics as metric_methods
 from agnodb.errors import AgnoDbError, UnavailableError
 from agnodb.executors import retries
 from agnodb.records.sessions import SessionRecord
-from agnodb.sql import schema_versions, times
+from agnodb.rules import times
+from agnodb.sql import schema_versions
 from agnodb.testing.conformance.calls import Call, Sample, calls
 from agnodb.testing.injection import SECRET, Fault, Injection, Kind, exhausted, faults
 
