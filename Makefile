@@ -13,6 +13,7 @@ demo: .venv/ready
 test: .venv/ready
 	@tools/test_servers || true
 	@missing=""; PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || missing="pgbouncer"; \
+	PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null || missing="$$missing,mysql"; \
 	AGNODB_TEST_ALLOW_MISSING="$${AGNODB_TEST_ALLOW_MISSING:-$$missing}" $(BIN)/python -m pytest $(PARALLEL)
 
 # While one works: unit tests, SQLite and one PostgreSQL, in under four minutes on two cores.

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agnodb.databases.mysql import AsyncMySQLDb, MySQLDb
     from agnodb.databases.postgres import AsyncPostgresDb, PostgresDb
     from agnodb.databases.sqlite import AsyncSqliteDb, SqliteDb
     from agnodb.errors import (
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsyncMySQLDb": "agnodb.databases.mysql",
     "AsyncPostgresDb": "agnodb.databases.postgres",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
+    "MySQLDb": "agnodb.databases.mysql",
     "PostgresDb": "agnodb.databases.postgres",
     "SqliteDb": "agnodb.databases.sqlite",
     "AgnoDbError": "agnodb.errors",
@@ -55,6 +58,7 @@ _HOMES = {
 
 __all__ = [
     "AgnoDbError",
+    "AsyncMySQLDb",
     "AsyncPostgresDb",
     "AsyncSqliteDb",
     "ConfigurationError",
@@ -62,6 +66,7 @@ __all__ = [
     "DuplicateKeyError",
     "InvalidValueError",
     "MissingDriverError",
+    "MySQLDb",
     "NotFoundError",
     "OwnershipError",
     "PostgresDb",

@@ -7,6 +7,8 @@ trip more. Plain functions: the executors and the command line connect with what
 from __future__ import annotations
 
 import math
+import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -14,6 +16,7 @@ from urllib.parse import urlencode
 from sqlalchemy import URL
 
 from agnodb.errors import ConfigurationError
+from agnodb.mysql_drivers import AIOMYSQL, PYMYSQL
 from agnodb.urls import pooler_of, unknown_parameter
 
 Pooler = Literal["transaction", "none"]
@@ -101,6 +104,9 @@ def connect_arguments(url: URL, how: Connecting = NOTHING_GIVEN) -> tuple[URL, d
     """
     if url.get_backend_name() == "sqlite":
         return url, {}
+    if url.get_backend_name() == "mysql":
+        driver = PYMYSQL if url.get_driver_name() == "pymysql" else AIOMYSQL
+        return url.set(drivername=driver, query={}), _mysql(dict(url.query), how)
     query = {name: str(value) for name, value in url.query.items()}
     place: dict[str, str] = {name: query.pop(name) for name in ("host", "port") if name in query}
     query.pop("pgbouncer", None)
@@ -165,6 +171,47 @@ def _psycopg(query: dict[str, str], how: Connecting, pooled: bool) -> dict[str, 
     if pooled:
         arguments["prepare_threshold"] = None
     return arguments
+
+
+def _mysql(query: dict[str, Any], how: Connecting) -> dict[str, Any]:
+    """The words of PyMySQL and aiomysql.
+
+    Each connection commits by itself (see `agnodb.mysql_drivers`), and refuses a value that does not fit. A transaction
+    reads what is committed, as PostgreSQL's does, or racing inserts would lock each other's gaps. Only MariaDB reads
+    the comments that begin with M!, only MySQL the others.
+    """
+    said = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
+    said += " /*M! , tx_isolation = 'READ-COMMITTED' */ /*!50720 , transaction_isolation = 'READ-COMMITTED' */"
+    if how.lock_timeout is not None:
+        said += f", innodb_lock_wait_timeout = {math.ceil(how.lock_timeout)}"
+    if how.statement_timeout is not None:
+        said += f" /*M! , max_statement_time = {how.statement_timeout} */"
+        said += f" /*!50708 , max_execution_time = {math.ceil(how.statement_timeout * 1000)} */"
+    arguments: dict[str, Any] = {
+        "autocommit": True,
+        "charset": "utf8mb4",
+        "connect_timeout": math.ceil(_connect_timeout(query, how) or 31536000),
+        "init_command": said,
+        "program_name": how.application_name or APPLICATION_NAME,
+    }
+    if "unix_socket" in query:
+        arguments["unix_socket"] = query["unix_socket"]
+    context = _tls(query)
+    if context is not None:
+        arguments["ssl"] = context
+    return arguments
+
+
+def _tls(query: Mapping[str, Any]) -> ssl.SSLContext | None:
+    mode = query.get("sslmode", "prefer")
+    if mode in ("disable", "allow", "prefer"):
+        return None
+    context = ssl.create_default_context(cafile=query.get("sslrootcert"))
+    context.check_hostname = mode == "verify-full"
+    context.verify_mode = ssl.CERT_NONE if mode == "require" else ssl.CERT_REQUIRED
+    if "sslcert" in query:
+        context.load_cert_chain(query["sslcert"], query.get("sslkey"))
+    return context
 
 
 def _no_name() -> str:

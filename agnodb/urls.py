@@ -25,11 +25,19 @@ _DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
     "postgresql+psycopg": "postgresql+psycopg",
     "postgresql+psycopg_async": "postgresql+psycopg",
+    "mysql": "mysql+aiomysql",
+    "mysql+aiomysql": "mysql+aiomysql",
+    "mysql+asyncmy": "mysql+aiomysql",
+    "mysql+pymysql": "mysql+aiomysql",
+    "mariadb": "mysql+aiomysql",
+    "mariadb+aiomysql": "mysql+aiomysql",
+    "mariadb+asyncmy": "mysql+aiomysql",
+    "mariadb+pymysql": "mysql+aiomysql",
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
     "sqlite+pysqlite": "sqlite+aiosqlite",
 }
-_EXTRAS = {"asyncpg": "postgres", "psycopg": "postgres"}
+_EXTRAS = {"asyncpg": "postgres", "psycopg": "postgres", "aiomysql": "mysql", "pymysql": "mysql"}
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
@@ -46,7 +54,12 @@ PARAMETERS = frozenset(_LIBPQ.split())
 _PLACE_PARAMETERS = frozenset({"user", "password", "dbname", "host", "port"})
 # Of others: asyncpg's and SQLAlchemy's word for sslmode; Prisma's for a pooler; what Vercel adds to Supabase's URLs.
 _OTHER_PARAMETERS = frozenset({"ssl", "pgbouncer", "supa"})
-_KNOWN = PARAMETERS | _PLACE_PARAMETERS | _OTHER_PARAMETERS
+_MYSQL_PARAMETERS = frozenset({
+    "charset", "connect_timeout", "ssl", "ssl-mode", "ssl_ca", "ssl_cert", "ssl_check_hostname", "ssl_key", "ssl_mode",
+    "ssl_verify_cert", "ssl_verify_identity", "sslMode", "sslaccept", "sslcert", "sslkey", "sslmode", "sslrootcert",
+    "tls", "unix_socket",
+})  # fmt: skip
+_KNOWN = PARAMETERS | _PLACE_PARAMETERS | _OTHER_PARAMETERS | _MYSQL_PARAMETERS
 
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[\w.~%-]+)(?::\d{1,5})?"
 _PLACE = re.compile(
@@ -145,7 +158,8 @@ def _from_text(text: str) -> URL:
         return _sqlite(make_url(f"sqlite:{rest}").set(drivername=drivername))
     identity, place = _identity_and_place(rest[2:])
     user, password_follows, password = identity.partition(":")
-    return _postgresql(
+    made = _mysql if drivername.startswith("mysql") else _postgresql
+    return made(
         drivername,
         username=_decoded(user) or None,
         password=_decoded(password) if password_follows else None,
@@ -165,7 +179,8 @@ def _from_url(url: URL) -> URL:
     else:
         hosts = "" if url.host is None else f"[{url.host}]" if ":" in url.host else url.host
         hosts += f":{url.port}" if url.port else ""
-    return _postgresql(
+    made = _mysql if drivername.startswith("mysql") else _postgresql
+    return made(
         drivername,
         username=url.username,
         password=None if url.password is None else str(url.password),
@@ -224,7 +239,7 @@ def _unknown(place: re.Match[str]) -> list[str]:
 
 
 def _possible(name: str, value: str) -> bool:
-    return name != "sslmode" or value in SSL_MODES
+    return name != "sslmode" or value in SSL_MODES or value.lower() in _MYSQL_MODES
 
 
 def _decoded(text: str) -> str:
@@ -272,6 +287,69 @@ def _postgresql(
         database=said.pop("dbname", database),
         query=said,
     )
+
+
+_MYSQL_MODES = {
+    "disabled": "disable", "disable": "disable", "false": "disable", "0": "disable",
+    "preferred": "prefer", "prefer": "prefer", "skip-verify": "require", "accept_invalid_certs": "require",
+    "required": "require", "require": "require", "true": "require", "1": "require",
+    "verify_ca": "verify-ca", "verify-ca": "verify-ca",
+    "verify_identity": "verify-full", "verify-full": "verify-full", "strict": "verify-full",
+}  # fmt: skip
+
+
+def _mysql(
+    drivername: str,
+    *,
+    username: str | None,
+    password: str | None,
+    hosts: str,
+    database: str | None,
+    query: Mapping[str, str],
+) -> URL:
+    """MySQL's URLs say TLS in as many words as there are drivers; here it is libpq's `sslmode` and its files."""
+    said = dict(query)
+    unknown = next((name for name in said if name not in _MYSQL_PARAMETERS), None)
+    if unknown is not None:
+        raise unknown_parameter(unknown)
+    kept: dict[str, str] = {name: said[name] for name in ("connect_timeout", "unix_socket") if name in said}
+    for file, names in (("rootcert", ("ssl_ca",)), ("cert", ("ssl_cert",)), ("key", ("ssl_key",))):
+        value = next((said[name] for name in (f"ssl{file}", *names) if name in said), None)
+        if value is not None:
+            kept[f"ssl{file}"] = value
+    modes = [_mysql_mode(name, said[name]) for name in said if name in _MODE_PARAMETERS]
+    if modes or "sslrootcert" in kept:
+        kept["sslmode"] = max(modes or ["verify-ca"], key=SSL_MODES.index)
+    (name, *others), (port, *_) = _hosts(None, None, hosts) if hosts else ([""], [""])
+    if others:
+        raise ConfigurationError("A MySQL URL has one host.")
+    return URL.create(
+        drivername,
+        username=username,
+        password=password,
+        host=name or None,
+        port=int(port) if port else None,
+        database=database,
+        query=kept,
+    )
+
+
+_MODE_PARAMETERS = (
+    "ssl", "ssl-mode", "ssl_check_hostname", "ssl_mode", "ssl_verify_cert", "ssl_verify_identity", "sslMode",
+    "sslaccept", "sslmode", "tls",
+)  # fmt: skip
+
+
+def _mysql_mode(name: str, value: str) -> str:
+    said = value.lower()
+    if said.startswith("{"):  # mysql2's, of PlanetScale: ssl={"rejectUnauthorized":true}
+        return "verify-full" if re.search('"rejectunauthorized"\\s*:\\s*true', said) else "require"
+    mode = _MYSQL_MODES.get(said)
+    if mode is None:
+        raise ConfigurationError(f"In the database URL {name} is one of {', '.join(SSL_MODES)}.")
+    if name in ("ssl_check_hostname", "ssl_verify_cert", "ssl_verify_identity", "tls") and mode == "require":
+        return "verify-ca" if name == "ssl_verify_cert" else "require" if said == "skip-verify" else "verify-full"
+    return mode
 
 
 def _hosts(host: str | None, port: str | None, place: str) -> tuple[list[str], list[str]]:

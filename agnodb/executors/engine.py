@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, exc, inspect
+from sqlalchemy import Connection, CursorResult, Engine, Executable, exc, inspect
 
 from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError, UnavailableError
 from agnodb.executors.joining import joined
@@ -14,7 +14,7 @@ from agnodb.executors.outages import Outage, run_again
 from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS, Attempts
 from agnodb.executors.states import Engines, EngineState, in_autocommit
 from agnodb.executors.transactions import Transaction
-from agnodb.sql.executor import Executor, Row, Shape, Unit
+from agnodb.sql.executor import Executor, Row, Shape, Steps, Unit
 from agnodb.sql.failures import SQLITE_ERROR, translate
 
 T = TypeVar("T")
@@ -50,6 +50,8 @@ class EngineExecutor:
         self._upgrade, self._retry_timeout, self._busy_timeout = upgrade, retry_timeout, busy_timeout
         self._ready = self._closed = False
         self._outage = Outage()
+        self.shapes = 0
+        """The number of shapes run so far."""
         self.statements = 0
         """The number of statements run so far; one that is run again counts again."""
 
@@ -91,7 +93,7 @@ class EngineExecutor:
         attempts = Attempts(self._retry_timeout if seconds is None else seconds, self._busy_timeout)
         hopeless, attempt = self._outage.given_up, 0
         while True:
-            attempts.sent = attempts.lost = False
+            attempts.sent = attempts.lost = attempts.undone = False
             attempt += 1
             try:
                 result = await once(attempts)
@@ -128,14 +130,25 @@ class EngineExecutor:
     def _run_alone(
         self, engine: Engine, shape: Shape, parameters: Mapping[str, Any], attempts: Attempts
     ) -> Sequence[Row]:
+        if isinstance(shape.statement, Steps):
+            with engine.connect() as connection:
+                return attempts.in_transaction(connection, self.run, shape, parameters)
         with in_autocommit(engine) as connection:
             return attempts.on(connection, self.run, shape, parameters)
 
     def run(self, connection: Connection, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """The rows of `shape` on `connection`. Waits by itself, and raises what the driver raises."""
-        self.statements += 1
+
+        self.shapes += 1
+
+        def ask(statement: Executable, given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
+            self.statements += 1
+            return connection.execute(statement, given)
+
         try:
-            result = connection.execute(shape.statement, parameters)
+            if isinstance(shape.statement, Steps):
+                return shape.statement.run(ask, parameters)
+            result = ask(shape.statement, parameters)
             return result.fetchall() if result.returns_rows else ()
         except Exception as error:
             if connection.invalidated and not isinstance(error, exc.SQLAlchemyError):

@@ -100,6 +100,18 @@ def blocking_sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
     return engine
 
 
+def mysql_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
+    """An engine on aiomysql, see `agnodb.mysql_drivers`."""
+    address, arguments = connect_arguments(url, how)
+    return create_async_engine(address, connect_args=arguments, **_pool(how))
+
+
+def blocking_mysql_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
+    """As `mysql_engine`, on PyMySQL."""
+    address, arguments = connect_arguments(url.set(drivername="mysql+pymysql"), how)
+    return create_engine(address, connect_args=arguments, **_pool(how))
+
+
 def _pool(how: Connecting) -> dict[str, Any]:
     return {
         **_COMMON,

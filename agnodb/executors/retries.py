@@ -40,7 +40,7 @@ _POLICY = Retrying(wait=wait_random_exponential(multiplier=0.05, max=1.0))
 class Attempts:
     """The attempts of one call, which may go on for `seconds`, and for `busy` where SQLite has another writer."""
 
-    __slots__ = ("_began", "_busy", "_seconds", "_state", "lost", "sent")
+    __slots__ = ("_began", "_busy", "_seconds", "_state", "lost", "sent", "undone")
 
     def __init__(self, seconds: float, busy: float = BUSY_SECONDS) -> None:
         self._began, self._seconds, self._busy = time.monotonic(), seconds, busy
@@ -49,6 +49,8 @@ class Attempts:
         """Whether this attempt has got as far as a connection."""
         self.lost = False
         """Whether this attempt has lost that connection."""
+        self.undone = False
+        """Whether whatever this attempt has done is undone with its transaction."""
 
     def on(self, connection: Connection, work: Callable[..., T], *args: Any) -> T:
         """What `work(connection, ...)` returns."""
@@ -58,6 +60,18 @@ class Attempts:
         except Exception:
             self.lost = connection.invalidated
             raise
+
+    def in_transaction(self, connection: Connection, work: Callable[..., T], *args: Any) -> T:
+        """What `work(connection, ...)` returns, in a transaction of its own."""
+
+        def whole(connection: Connection) -> T:
+            self.undone = True
+            with connection.begin():
+                made = work(connection, *args)
+                self.undone = False
+            return made
+
+        return self.on(connection, whole)
 
     def pause(self, failure: UnavailableError, *, idempotent: bool) -> float | None:
         """Seconds to wait before the next attempt after `failure`; None when there is to be none."""
@@ -83,10 +97,10 @@ class Attempts:
 
     def uncertain(self, failure: UnavailableError) -> bool:
         """Whether what this attempt was to do may have been done all the same."""
-        return self.sent and (self.lost or lost_by(failure.facts.get("sqlstate", "")))
+        return self.sent and not self.undone and (self.lost or lost_by(failure.facts.get("sqlstate", "")))
 
     def _may_repeat(self, failure: UnavailableError, idempotent: bool) -> bool:
-        harmless = idempotent or not self.sent
+        harmless = idempotent or self.undone or not self.sent
         sqlstate = failure.facts.get("sqlstate")
         if sqlstate is not None:
             return sqlstate in _REFUSED or (harmless and lost_by(sqlstate))

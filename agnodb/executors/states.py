@@ -10,10 +10,12 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from agnodb.executors.retries import lost_by
+from agnodb.sql.failures import sqlstate_of
 
 T = TypeVar("T")
 
-_READ_ONLY = "25006"
+# Read-only: a server that was made a standby. A time limit of MySQL leaves aiomysql in the middle of an answer.
+_NO_MORE = ("25006",)
 
 
 class EngineState(Protocol):
@@ -100,7 +102,7 @@ def give_up_dead_connections(engine: Engine) -> None:
 
 def _on_error(context: ExceptionContext) -> None:
     error = context.original_exception
-    sqlstate = getattr(error, "sqlstate", None)
-    told = isinstance(sqlstate, str) and (sqlstate == _READ_ONLY or lost_by(sqlstate))
+    sqlstate = sqlstate_of(error)
+    told = sqlstate is not None and (sqlstate in _NO_MORE or lost_by(sqlstate))
     if told or isinstance(error, OSError) or type(error).__module__.startswith("asyncpg."):
         context.is_disconnect = True

@@ -69,7 +69,7 @@ def _lacks_a_right(error: AgnoDbError) -> bool:
 
 async def _once_nobody_migrates(engine: AsyncEngine, layout: Layout) -> str | None:
     """The revision after the upgrade that may be under way has ended (SQLite shows none before it has)."""
-    if engine.dialect.name == "postgresql":
+    if engine.dialect.name != "sqlite":
         try:
             async with migrating(engine, layout):
                 pass

@@ -28,6 +28,15 @@ _POSTGRESQL_SCHEMA = text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname =
 _SQLITE_COLUMNS = text(
     "SELECT m.name, c.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'"
 )
+_MYSQL_COLUMNS = text(
+    "SELECT table_name, column_name, collation_name FROM information_schema.columns"
+    " WHERE table_schema = coalesce(:schema, database())"
+)
+_MYSQL_INDEXES = text(
+    "SELECT DISTINCT index_name, table_name, 1 FROM information_schema.statistics"
+    " WHERE table_schema = coalesce(:schema, database())"
+)
+_MYSQL_SCHEMA = text("SELECT 1 FROM information_schema.schemata WHERE schema_name = coalesce(:schema, database())")
 _SQLITE_INDEXES = text("SELECT name, tbl_name, 1 FROM sqlite_master WHERE type = 'index'")
 
 
@@ -46,20 +55,30 @@ class Catalog:
     columns: dict[str, set[str]] = field(default_factory=dict)
     indexes: dict[str, IndexState] = field(default_factory=dict)
     has_schema: bool = True
+    collations: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    """MySQL: how the texts of a table's column are compared."""
 
 
 def read_catalog(connection: Connection, schema: str | None) -> Catalog:
-    """What is in `schema` now (PostgreSQL: None is the current schema; SQLite has none)."""
+    """What is in `schema` now (PostgreSQL, MySQL: None is the current one; SQLite has none)."""
+    collations: dict[tuple[str, str], str | None] = {}
     if connection.dialect.name == "postgresql":
         bound = {"schema": schema}
         columns = connection.execute(_POSTGRESQL_COLUMNS, bound).all()
         indexes = connection.execute(_POSTGRESQL_INDEXES, bound).all()
         has_schema = schema is None or connection.execute(_POSTGRESQL_SCHEMA, bound).first() is not None
+    elif connection.dialect.name == "mysql":
+        bound = {"schema": schema}
+        described = connection.execute(_MYSQL_COLUMNS, bound).all()
+        columns = [row[:2] for row in described]  # type: ignore[misc]
+        collations = {(table, column): collation for table, column, collation in described}
+        indexes = connection.execute(_MYSQL_INDEXES, bound).all()
+        has_schema = connection.execute(_MYSQL_SCHEMA, bound).first() is not None
     else:
         columns = connection.execute(_SQLITE_COLUMNS).all()
         indexes = connection.execute(_SQLITE_INDEXES).all()
         has_schema = True
-    catalog = Catalog(has_schema=has_schema)
+    catalog = Catalog(has_schema=has_schema, collations=collations)
     for table, column in columns:
         catalog.columns.setdefault(table, set()).add(column)
     for name, table, valid in indexes:

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, String, Text
+from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 # Frozen with the revisions: the models have types of their own, which may move on.
 Json = JSON().with_variant(JSONB(), "postgresql")
-LongText = Text().with_variant(String(), "sqlite")
+LongText = Text().with_variant(String(), "sqlite").with_variant(LONGTEXT(), "mysql")
+ShortText = String().with_variant(String(500), "mysql")
+Word = String().with_variant(String(20), "mysql")
+AnyLength = String().with_variant(LONGTEXT(), "mysql")
 Epoch = BigInteger()
 
 Kind = TypeEngine[Any] | type[TypeEngine[Any]]
@@ -28,7 +32,8 @@ class Field:
 
     def column(self) -> Column[Any]:
         """A new column of this description."""
-        return Column(self.name, self.kind, nullable=self.nullable, primary_key=self.primary_key)
+        kind = ShortText if self.kind is String else self.kind  # MySQL bounds what may have an index
+        return Column(self.name, kind, nullable=self.nullable, primary_key=self.primary_key)
 
 
 def key(name: str) -> Field:

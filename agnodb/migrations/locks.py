@@ -4,6 +4,9 @@ PostgreSQL: a session's advisory lock, polled outside any transaction. A blockin
 that CREATE INDEX CONCURRENTLY of the one who has the lock waits for: a deadlock. The lock goes with its
 connection, so a migrator that dies leaves none behind, and the same connection does the work.
 
+MySQL: GET_LOCK, polled, and gone with its connection too. No statement of a revision is undone when a later one
+fails: each makes only what is missing, and the revision is noted last.
+
 SQLite: the file's write lock, taken by BEGIN IMMEDIATE; all revisions commit or roll back with it.
 """
 
@@ -15,6 +18,8 @@ import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -22,13 +27,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agnodb.config import Layout
 from agnodb.errors import UnavailableError
+from agnodb.sql.failures import errno_of
 
 WAIT_SECONDS = 120.0
 """How long to wait for another migrator before UnavailableError."""
 
 _POLL_SECONDS = (0.05, 0.15)
 _SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
-_PATIENCE = "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)"
 
 
 @asynccontextmanager
@@ -37,33 +42,59 @@ async def migrating(
 ) -> AsyncIterator[AsyncConnection]:
     """A connection that alone migrates the schema of `layout`, for as long as the block runs.
 
-    PostgreSQL: it is in no transaction. SQLite: it is in one, which commits at the end of the block, or rolls
+    PostgreSQL, MySQL: it is in no transaction. SQLite: it is in one, which commits at the end of the block, or rolls
     back if the block raises. Raises UnavailableError when another migrator is not done within `wait` seconds.
     """
     async with engine.connect() as connection:
         # Autocommit in SQLAlchemy's words: it begins nothing by itself.
         await connection.execution_options(isolation_level="AUTOCOMMIT")
-        postgresql = engine.dialect.name == "postgresql"
-        exclusive = _advisory_lock(connection, layout, wait) if postgresql else _write_lock(connection, wait)
+        name = engine.dialect.name
+        if name == "sqlite":
+            exclusive = _write_lock(connection, wait)
+        else:
+            exclusive = _server_lock(connection, _LOCKS[name], layout, wait)
         async with exclusive:
             yield connection
 
 
+@dataclass(frozen=True)
+class _ServerLock:
+    take: str
+    patience: str
+    release: str
+
+
+_LOCKS = {
+    # What a role's defaults allow is meant for queries. Revisions bound their waits for locks themselves.
+    "postgresql": _ServerLock(
+        "SELECT pg_try_advisory_lock(:key)",
+        "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)",
+        "SELECT pg_advisory_unlock(:key)",
+    ),
+    "mysql": _ServerLock(
+        "SELECT GET_LOCK(CAST(:key AS CHAR), 0)",
+        "SET SESSION lock_wait_timeout = 5",
+        "SELECT RELEASE_LOCK(CAST(:key AS CHAR))",
+    ),
+}
+
+
 @asynccontextmanager
-async def _advisory_lock(connection: AsyncConnection, layout: Layout, wait: float) -> AsyncIterator[None]:
+async def _server_lock(
+    connection: AsyncConnection, lock: _ServerLock, layout: Layout, wait: float
+) -> AsyncIterator[None]:
     bound = {"key": _lock_key(layout)}
     try:
         deadline = time.monotonic() + wait
-        while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), bound):
+        while not await connection.scalar(text(lock.take), bound):
             await _pause(connection, deadline)
-        # What a role's defaults allow is meant for queries. Revisions bound their waits for locks themselves.
-        await connection.execute(text(_PATIENCE))
+        await connection.execute(text(lock.patience))
         await connection.rollback()
         await connection.execution_options(isolation_level="READ COMMITTED")
         yield
         await connection.rollback()
         await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.execute(text("SELECT pg_advisory_unlock(:key)"), bound)
+        await connection.execute(text(lock.release), bound)
         await connection.rollback()
     finally:
         # Never back to the pool: after an error, or a cancelled call, it would take the lock along.
@@ -116,5 +147,6 @@ def _lock_key(layout: Layout) -> int:
 
 
 def lock_timed_out(error: BaseException) -> bool:
-    """Whether PostgreSQL gave up waiting for a table that others use (lock_timeout)."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
+    """Whether the server gave up waiting for a table that others use."""
+    cause: Any = getattr(error, "orig", None)
+    return getattr(cause, "sqlstate", None) == "55P03" or errno_of(cause) == 1205

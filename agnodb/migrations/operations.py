@@ -26,7 +26,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import Constraint, CreateColumn, CreateSchema
 from sqlalchemy.sql.elements import TextClause
 
@@ -34,9 +34,9 @@ from agnodb import clock
 from agnodb.config import Layout, object_name
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
 from agnodb.migrations.catalog import Catalog, IndexState, read_catalog
-from agnodb.migrations.fields import Epoch, Field, Json, LongText, key, optional, required
+from agnodb.migrations.fields import AnyLength, Epoch, Field, Json, LongText, Word, key, optional, required
 
-__all__ = ["Epoch", "Field", "Json", "LongText", "SchemaOperations", "key", "optional", "required"]
+__all__ = ["AnyLength", "Epoch", "Field", "Json", "LongText", "SchemaOperations", "Word", "key", "optional", "required"]
 
 LOCK_TIMEOUT = "5s"
 """How long a statement may wait for a table in use. Whoever comes after it waits too, so it is short."""
@@ -111,13 +111,18 @@ class SchemaOperations:
             return
         self.create_schema()
         columns = [field.column() for field in fields]
-        self._op.create_table(table, *columns, *constraints, schema=self._layout.schema, if_not_exists=self.offline)
+        options: dict[str, Any] = {"schema": self._layout.schema, "if_not_exists": self.offline}
+        if self._mysql:
+            collation = self._collation()
+            options |= {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": collation}
+            self.catalog.collations |= {(table, c.name): collation for c in columns if isinstance(c.type, String)}
+        self._op.create_table(table, *columns, *constraints, **options)
         self._fresh.add(table)
         self.catalog.columns[table] = {field.name for field in fields}
 
     def create_schema(self) -> None:
         """Create the layout's schema if there is none. Where there is one, no right to do so is needed."""
-        if not self._postgresql or self._layout.schema is None or self._schema_made:
+        if not (self._postgresql or self._mysql) or self._layout.schema is None or self._schema_made:
             return
         if self.offline or not self.catalog.has_schema:
             self._op.execute(CreateSchema(self._layout.schema, if_not_exists=True))
@@ -188,6 +193,9 @@ class SchemaOperations:
             )
         if state is not None and state.valid:
             return
+        if self._mysql:
+            self._create_mysql_index(concept, index, columns, unique, where)
+            return
         if where is not None:
             options |= {"postgresql_where": text(where), "sqlite_where": text(where)}
         options |= {"unique": unique, "if_not_exists": self.offline}
@@ -203,6 +211,31 @@ class SchemaOperations:
             self.begin_revision()
         self.catalog.indexes[index] = IndexState(table, True)
 
+    def _create_mysql_index(
+        self, concept: str, index: str, columns: Sequence[str | TextClause], unique: bool, where: str | None
+    ) -> None:
+        """MariaDB has no index over an expression, and neither has one over some rows only.
+
+        The former is left out, as it only makes lists faster. For the latter a column that is computed and not stored
+        is NULL in the rows that do not count: NULLs are no duplicates.
+        """
+        table, names = self.table(concept), [str(column) for column in columns]
+        if any(isinstance(column, TextClause) for column in columns):
+            return
+        if where is not None:
+            computed = object_name(f"agnodb_{'_'.join(names)}_unique")
+            if computed not in self.catalog.columns.get(table, ()):
+                digest = f"SHA2(CONCAT_WS(CHAR(0), {', '.join(names)}), 256)"
+                kind = f"char(64) AS (CASE WHEN {where} THEN {digest} END) VIRTUAL"
+                self._op.execute(f"ALTER TABLE {self._quoted(table)} ADD COLUMN {computed} {kind}")
+                self.catalog.columns.setdefault(table, set()).add(computed)
+            names = [computed]
+        # An index holds 3,072 bytes, four for each character: of several texts the beginnings are in it.
+        texts = [name for name in names if self.catalog.collations.get((table, name))]
+        lengths = dict.fromkeys(texts, 250) if len(texts) > 1 else {}
+        self._op.create_index(index, table, names, schema=self._layout.schema, unique=unique, mysql_length=lengths)
+        self.catalog.indexes[index] = IndexState(table, True)
+
     def drop_index(self, concept: str, *columns: str, name: str | None = None, only: str | None = None) -> None:
         """Drop an index, named as in `create_index`."""
         if only not in (None, self._context.dialect.name):
@@ -216,13 +249,12 @@ class SchemaOperations:
     def stamp_tables(self, version: str) -> None:
         """Note in agno's table of versions that each table has the shape of `version`; older notes stay."""
         moment = clock.iso_utc(datetime.now(UTC))
-        insert = postgresql.insert if self._postgresql else sqlite.insert
         versions = self._table("schema_versions", "table_name", "version", "created_at", "updated_at")
         for concept, table in self._names.items():
             if concept != "schema_versions":
                 times = {"created_at": moment, "updated_at": moment}
                 values = {"table_name": table, "version": version, **times}
-                self._op.execute(insert(versions).values(values).on_conflict_do_nothing())
+                self._op.execute(_insert_absent(versions, values, self._context.dialect.name))
 
     def table(self, concept: str) -> str:
         """The name of the table of `concept`."""
@@ -231,6 +263,20 @@ class SchemaOperations:
     @property
     def _postgresql(self) -> bool:
         return self._context.dialect.name == "postgresql"
+
+    @property
+    def _mysql(self) -> bool:
+        return self._context.dialect.name == "mysql"
+
+    def _collation(self) -> str:
+        """How the texts of a new table are compared: as in the tables that are there, or two could not be joined;
+        else byte by byte, trailing blanks included."""
+        known = (self.catalog.collations.get((table, "session_id")) for table in self._names.values())
+        there = next((collation for collation in known if collation), None)
+        if there is not None or self.offline:
+            return there or "utf8mb4_bin"
+        mariadb: bool = getattr(self._context.dialect, "is_mariadb", False)
+        return "utf8mb4_nopad_bin" if mariadb else "utf8mb4_0900_bin"
 
     @property
     def catalog(self) -> Catalog:
@@ -274,6 +320,13 @@ class SchemaOperations:
     def _quoted(self, name: str) -> str:
         quote = self._context.dialect.identifier_preparer.quote
         return f"{quote(self._layout.schema)}.{quote(name)}" if self._layout.schema else quote(name)
+
+
+def _insert_absent(table: Table, values: Mapping[str, Any], dialect: str) -> Any:
+    if dialect == "mysql":
+        return mysql.insert(table).values(values).prefix_with("IGNORE")
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).values(values).on_conflict_do_nothing()
 
 
 def _version(stamp: str) -> tuple[int, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agnodb.config import Layout, upgrade_command
+from agnodb.migrations.catalog import read_catalog
 from agnodb.migrations.version_table import NAME, select_revision
-from agnodb.sql.failures import SQLITE_ERROR, translate
+from agnodb.sql.failures import SQLITE_ERROR, errno_of, translate
 
 _NO_SCHEMA_OR_TABLE = ("3F000", "42P01")
 
@@ -35,8 +36,7 @@ async def lacks_tables(engine: AsyncEngine, layout: Layout) -> bool:
 
 def is_incomplete(connection: Connection, layout: Layout) -> bool:
     """As `lacks_tables`, on a connection."""
-    there = inspect(connection).get_table_names(schema=layout.schema)
-    return not set(layout.names.as_dict().values()) <= set(there)
+    return not set(layout.names.as_dict().values()) <= read_catalog(connection, layout.schema).columns.keys()
 
 
 async def _read(connection: AsyncConnection, layout: Layout) -> str | None:
@@ -47,6 +47,8 @@ async def _read(connection: AsyncConnection, layout: Layout) -> str | None:
         return revision
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) in _NO_SCHEMA_OR_TABLE:
+            return None
+        if errno_of(error.orig) in (1049, 1146):  # no such database, no such table
             return None
         if getattr(error.orig, "sqlite_errorcode", None) != SQLITE_ERROR:
             raise

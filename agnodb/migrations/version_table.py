@@ -11,11 +11,12 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Delete, MetaData, Select, String, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, Column, Connection, Delete, MetaData, Select, Table, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from agnodb import clock
 from agnodb.config import Layout
+from agnodb.migrations.fields import AnyLength, ShortText
 
 NAME = "agnodb_version"
 
@@ -26,10 +27,10 @@ def version_table(schema: str | None) -> Table:
     return Table(
         NAME,
         MetaData(schema=schema),
-        Column("layout", String, primary_key=True),
-        Column("revision", String, nullable=False),
+        Column("layout", ShortText, primary_key=True),
+        Column("revision", ShortText, nullable=False),
         Column("updated_at", BigInteger),
-        Column("tables", String),
+        Column("tables", AnyLength),
     )
 
 
@@ -41,9 +42,13 @@ def select_revision(layout: Layout) -> Select[Any]:
 
 def upsert_revision(layout: Layout, revision: str, dialect: str) -> Any:
     """The statement that moves the row of `layout` to `revision`, or makes it."""
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     values = {"revision": revision, "updated_at": clock.now(), "tables": json.dumps(layout.names.as_dict())}
-    statement = insert(version_table(layout.schema)).values(layout=layout.key, **values)
+    table = version_table(layout.schema)
+    if dialect == "mysql":
+        made = mysql.insert(table).values(layout=layout.key, **values)
+        return made.on_duplicate_key_update({name: made.inserted[name] for name in values})
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(table).values(layout=layout.key, **values)
     # `excluded`, and not the values again, which SQLAlchemy 2.0 leaves as binds in the SQL to run by hand.
     update = {name: statement.excluded[name] for name in values}
     return statement.on_conflict_do_update(index_elements=["layout"], set_=update)

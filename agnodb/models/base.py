@@ -17,20 +17,20 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     MetaData,
-    String,
     Table,
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase
 
 from agnodb.config import Layout, TableNames, object_name
+from agnodb.models.types import ShortText
 
 
 class Base(DeclarativeBase):
     """Base of every model. Index names follow agno's: ``idx_<table>_<columns>``."""
 
     metadata = MetaData(naming_convention={"ix": "idx_%(table_name)s_%(column_0_N_name)s"})
-    type_annotation_map = {str: String(), int: BigInteger(), bool: Boolean()}
+    type_annotation_map = {str: ShortText, int: BigInteger(), bool: Boolean()}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agnodb.models.base import Base
-from agnodb.models.types import Json
+from agnodb.models.types import Json, Word
 
 
 class Metric(Base):
@@ -29,7 +29,7 @@ class Metric(Base):
     token_metrics: Mapped[Any] = mapped_column(Json)
     model_metrics: Mapped[Any] = mapped_column(Json)
     date: Mapped[datetime.date] = mapped_column(index=True)
-    aggregation_period: Mapped[str] = mapped_column(index=True)
+    aggregation_period: Mapped[str] = mapped_column(Word, index=True)
     user_id: Mapped[str] = mapped_column(index=True)
     """The owner; '' for none, because the unique key would hold NULLs apart."""
     created_at: Mapped[int]

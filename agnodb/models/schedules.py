@@ -8,7 +8,7 @@ from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agnodb.models.base import Base
-from agnodb.models.types import Json, LongText
+from agnodb.models.types import AnyLength, Json, LongText
 
 
 def _unique_name(name: str, *columns: str, where: str) -> Index:
@@ -29,7 +29,7 @@ class Schedule(Base):
     name: Mapped[str] = mapped_column(index=True)
     description: Mapped[str | None] = mapped_column(LongText)
     method: Mapped[str]
-    endpoint: Mapped[str]
+    endpoint: Mapped[str] = mapped_column(AnyLength)
     payload: Mapped[Any | None] = mapped_column(Json)
     cron_expr: Mapped[str]
     timezone: Mapped[str]

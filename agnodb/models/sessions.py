@@ -8,7 +8,7 @@ from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from agnodb.models.base import Base
-from agnodb.models.types import Json
+from agnodb.models.types import AnyLength, Json
 
 
 class Session(Base):
@@ -40,5 +40,5 @@ class Session(Base):
     """Advanced by every write of agnodb; NULL on a row that agno wrote."""
     agnodb_run_counter: Mapped[int | None]
     """The index that the session's next run gets; NULL until the first one."""
-    agnodb_recent_writes: Mapped[str | None]
+    agnodb_recent_writes: Mapped[str | None] = mapped_column(AnyLength)
     """The tokens of the last saves, latest first (see `agnodb.records.snapshots`)."""

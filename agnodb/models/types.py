@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, String, Text
+from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.dialects.postgresql import JSONB
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 """A JSON document. Read and written as text: the codec, not the engine, knows what is inside."""
 
-LongText = Text().with_variant(String(), "sqlite")
+ShortText = String().with_variant(String(500), "mysql")
+"""A key, a name or another text that may have an index: MySQL bounds those, and an index over them."""
+
+Word = String().with_variant(String(20), "mysql")
+"""One of a few words: part of a key of several columns."""
+
+LongText = Text().with_variant(String(), "sqlite").with_variant(LONGTEXT(), "mysql")
 """Text of any length that is never a key (agno declares it VARCHAR on SQLite, TEXT elsewhere)."""
+
+AnyLength = String().with_variant(LONGTEXT(), "mysql")
+"""A text that is never a key, of any length, where agno declares a VARCHAR."""
 
 Epoch = BigInteger()
 """A time in whole epoch seconds (UTC)."""

@@ -12,10 +12,24 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Executable
+from sqlalchemy import CursorResult, Executable
 
 Row = Sequence[Any]
 T = TypeVar("T")
+
+
+Ask = Callable[[Executable, Mapping[str, Any] | Sequence[Mapping[str, Any]]], CursorResult[Any]]
+"""Runs one statement of a `Steps`, on the connection of all of them; with many parameters, for each of them."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Steps:
+    """Several statements that stand for one, where a database cannot say it in one: they are one transaction.
+
+    `run(ask, parameters)` gives the rows that the one statement would give.
+    """
+
+    run: Callable[[Ask, Mapping[str, Any]], Sequence[Row]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -23,7 +37,7 @@ class Shape:
     """One prepared statement. `name` (``sessions.upsert``) is for errors, counts and logs."""
 
     name: str
-    statement: Executable
+    statement: Executable | Steps
     idempotent: bool = False
     """Whether running it twice leaves what running it once leaves, and answers the same."""
 

@@ -43,7 +43,8 @@ class Statements:
         shape = self._shapes.get(key)
         if shape is None:
             statement = build(*variant)
-            shape = Shape(name, statement, idempotent or isinstance(statement, SelectBase))
+            again = idempotent or isinstance(statement, SelectBase)
+            shape = Shape(name, self.dialect.prepared(statement), again)
             self._shapes[key] = shape
         return shape
 

@@ -33,7 +33,7 @@ class RowMap(Generic[R]):
         self._record, self._table, self._dialect = record, table, dialect
         self._fields = column_fields(record)
         self.columns: tuple[Column[Any], ...] = tuple(table.c[name] for name in self._fields)
-        self._in = {c.name: _binder(c) for c in self.columns}
+        self._in = {c.name: _binder(c, dialect) for c in self.columns}
         self._positions = {c.name: place for place, c in enumerate(self.columns)}
         self._required = frozenset(c.name for c in self.columns if not c.nullable)
         self._out = tuple(zip(self._fields.values(), map(_reader, self.columns), strict=True))
@@ -90,7 +90,7 @@ def _bind_name(column: str) -> str:
     return f"p_{column}"
 
 
-def _binder(column: Column[Any]) -> Callable[[Any], Any]:
+def _binder(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any]:
     if isinstance(column.type, JSON):
         return codec.encode
     if isinstance(column.type, Boolean):
@@ -99,7 +99,16 @@ def _binder(column: Column[Any]) -> Callable[[Any], Any]:
         return integer_in
     if isinstance(column.type, Date):
         return date_in
-    return key_in if _is_key(column) else text_in
+    convert = key_in if _is_key(column) else text_in
+    limit = dialect.longest(column)
+    return convert if limit is None else lambda value: _short(convert(value), limit)
+
+
+def _short(text: str, limit: int) -> str:
+    # The server would refuse it too, and with it whatever is written by the same statement.
+    if len(text) > limit:
+        raise InvalidValueError(f"A text of this field must not exceed {limit} characters.", detail=str(len(text)))
+    return text
 
 
 def _is_key(column: Column[Any]) -> bool:

@@ -64,6 +64,10 @@ class Statement:
         if wire is not None:  # psycopg
             with socket.socket(fileno=os.dup(wire.socket)) as found:
                 found.shutdown(socket.SHUT_RDWR)
+        elif hasattr(driver, "_sock"):  # PyMySQL
+            driver._sock.shutdown(socket.SHUT_RDWR)
+        elif hasattr(driver, "_writer"):  # aiomysql
+            driver._writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         else:  # asyncpg
             driver._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
@@ -81,6 +85,8 @@ class Fault:
     """Whether no connection can be made from then on."""
     late: bool = False
     """Whether the statement succeeds, and what comes next on its connection meets the fault."""
+    storing: bool = False
+    """Whether it is met by the first statement that stores something for good, instead of by a certain one."""
 
 
 class Injection:
@@ -140,11 +146,14 @@ class Injection:
         number = len(self._trace)
         self._trace.append(statement.place)
         fault = self._fault
-        if fault is None or self.struck or number != self._at:
+        if fault is None or self.struck or not self._due(fault, statement, number):
             statement.run()
         else:
             self.struck, self._out = True, fault.lasting
             fault.strike(statement)
+
+    def _due(self, fault: Fault, statement: Statement, number: int) -> bool:
+        return statement.place != "transaction" if fault.storing else number == self._at
 
 
 # -- PostgreSQL -----------------------------------------------------------------------------------------------------
@@ -191,6 +200,46 @@ _POSTGRES = (
     Fault("disk full", Kind.FINAL, _raised("53100")),
 )
 
+# -- MySQL, MariaDB -------------------------------------------------------------------------------------------------
+
+
+def _killed(statement: Statement) -> None:
+    """By another connection, as an operator does it."""
+    import pymysql
+
+    driver = statement.connection.driver_connection
+    place = {
+        "host": driver.host,
+        "port": driver.port,
+        "user": driver.user,
+        "password": getattr(driver, "_password", ""),
+    }
+    with pymysql.connect(**place) as other:
+        other.cursor().execute(f"KILL {driver.thread_id()}")
+    statement.run()
+
+
+def _signalled(errno: int, sqlstate: str = "45000") -> Callable[[Statement], None]:
+    text = f"SIGNAL SQLSTATE '{sqlstate}' SET MYSQL_ERRNO = {errno}, MESSAGE_TEXT = '{_MESSAGE}'"
+    return lambda statement: statement.ask(text)
+
+
+_MYSQL = (
+    Fault("lost before", Kind.LOST, _lost_before),
+    Fault("lost during", Kind.LOST, _lost_during),
+    Fault("deadlock", Kind.REFUSED, _signalled(1213, "40001")),
+    Fault("permission denied", Kind.FINAL, _signalled(1142, "42000"), ConfigurationError),
+    Fault("lost after", Kind.LOST, _lost_after, late=True),
+    Fault("killed", Kind.LOST, _killed),
+    Fault("server shutdown", Kind.LOST, _signalled(1053, "08S01")),
+    Fault("outage", Kind.LOST, _lost_before, lasting=True),
+    Fault("record changed", Kind.REFUSED, _signalled(1020)),
+    Fault("read-only", Kind.REFUSED, _signalled(1290)),
+    Fault("timeout", Kind.FINAL, _signalled(1969, "70100")),
+    Fault("lock timeout", Kind.FINAL, _signalled(1205)),
+    Fault("disk full", Kind.FINAL, _signalled(1021)),
+)
+
 # -- SQLite ---------------------------------------------------------------------------------------------------------
 
 _ROLLS_BACK = (10, 13)
@@ -224,7 +273,9 @@ _SQLITE = (
 
 def faults(engine: Engine) -> tuple[Fault, ...]:
     """The faults that the database behind `engine` can have, those that cover the kinds first."""
-    return _SQLITE if engine.dialect.driver in ("aiosqlite", "pysqlite") else _POSTGRES
+    if engine.dialect.driver in ("aiosqlite", "pysqlite"):
+        return _SQLITE
+    return _MYSQL if engine.dialect.driver in ("aiomysql", "pymysql") else _POSTGRES
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 Environment:
     AGNODB_TEST_POSTGRES_URL   use this server instead of the wheel's, as a user who may create databases
+    AGNODB_TEST_MYSQL_URL      use this server of MySQL or MariaDB instead of a private MariaDB, as such a user too
     AGNODB_TEST_ALLOW_MISSING  backends (comma-separated) that may be missing: their tests are skipped then
 """
 
@@ -16,10 +17,12 @@ from typing import Any, TypeVar
 
 import pytest
 
+from agnodb.testing.mariadb import MariaDBServer, MySQLAccess
 from agnodb.testing.pgbouncer import PgBouncer
 from agnodb.testing.servers import LOOPBACK, PostgresAccess, PostgresServer
 
 URL_VARIABLE = "AGNODB_TEST_POSTGRES_URL"
+MYSQL_URL_VARIABLE = "AGNODB_TEST_MYSQL_URL"
 ALLOW_MISSING_VARIABLE = "AGNODB_TEST_ALLOW_MISSING"
 
 BACKEND_OF_FIXTURE = {
@@ -27,6 +30,7 @@ BACKEND_OF_FIXTURE = {
     "postgres_url": "postgresql",
     "pgbouncer": "pgbouncer",
     "pgbouncer_url": "pgbouncer",
+    "mysql_server": "mysql",
     "sqlite_url": "sqlite",
 }
 
@@ -81,6 +85,20 @@ def pgbouncer(pytestconfig: pytest.Config, postgres_server: PostgresAccess) -> I
             return pooler, f"{pooler.version()} (transaction mode, {LOOPBACK}:{pooler.port})"
 
         yield _started(pytestconfig, "pgbouncer", "PgBouncer", start)
+
+
+@pytest.fixture(scope="session")
+def mysql_server(pytestconfig: pytest.Config) -> Iterator[MySQLAccess]:
+    """A server of MySQL's kind for the whole run. To kill one, start a MariaDBServer of your own."""
+    url = os.environ.get(MYSQL_URL_VARIABLE)
+    with ExitStack() as stack:
+
+        def start() -> tuple[MySQLAccess, str]:
+            server = MySQLAccess(url) if url else stack.enter_context(MariaDBServer.start())
+            origin = MYSQL_URL_VARIABLE if url else "from the system's packages"
+            return server, f"{server.version()} ({origin}, {server.host}:{server.port})"
+
+        yield _started(pytestconfig, "mysql", "MariaDB", start)
 
 
 def _started(config: pytest.Config, name: str, title: str, start: Callable[[], tuple[T, str]]) -> T:

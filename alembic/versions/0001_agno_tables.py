@@ -9,11 +9,13 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Date, String
 
 from agnodb.migrations.operations import (
+    AnyLength,
     Epoch,
     Field,
     Json,
     LongText,
     SchemaOperations,
+    Word,
     key,
     optional,
     required,
@@ -67,7 +69,8 @@ TABLES: dict[str, list[Field]] = {
         ),
         *required(Json, "token_metrics", "model_metrics"),
         *required(Date, "date"),
-        *required(String, "aggregation_period", "user_id"),
+        *required(Word, "aggregation_period"),
+        *required(String, "user_id"),
         *required(Epoch, "created_at"),
         *optional(Epoch, "updated_at"),
         *required(Boolean, "completed"),
@@ -132,7 +135,8 @@ TABLES: dict[str, list[Field]] = {
         key("id"),
         *required(String, "name"),
         *optional(LongText, "description"),
-        *required(String, "method", "endpoint"),
+        *required(String, "method"),
+        *required(AnyLength, "endpoint"),
         *optional(Json, "payload"),
         *required(String, "cron_expr", "timezone"),
         *required(BigInteger, "timeout_seconds", "max_retries", "retry_delay_seconds"),

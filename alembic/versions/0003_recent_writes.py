@@ -5,9 +5,7 @@ A column that agno's writes leave NULL.
 
 from __future__ import annotations
 
-from sqlalchemy import String
-
-from agnodb.migrations.operations import SchemaOperations, optional
+from agnodb.migrations.operations import AnyLength, SchemaOperations, optional
 
 revision = "0003"
 down_revision = "0002"
@@ -16,7 +14,7 @@ depends_on = None
 
 
 def upgrade(schema: SchemaOperations) -> None:
-    for field in optional(String, "agnodb_recent_writes"):
+    for field in optional(AnyLength, "agnodb_recent_writes"):
         schema.add_column("sessions", field)
 
 

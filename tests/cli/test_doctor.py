@@ -212,7 +212,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert Examination("sqlite:///x.db").exit_code == 2
 
 
-WRONG = [("nonsense",), ("mysql://u:geheim@h/x",), (), ("sqlite:///x.db", "--schema", "s")]
+WRONG = [("nonsense",), ("oracle://u:geheim@h/x",), (), ("sqlite:///x.db", "--schema", "s")]
 
 
 @pytest.mark.parametrize("words", WRONG, ids=" ".join)

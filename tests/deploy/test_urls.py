@@ -56,7 +56,7 @@ def test_sqlite_urls_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("wrong", "shown"),
     [
-        ("mysql://u:s3cret@h/db", EXAMPLES),
+        ("oracle://u:s3cret@h/db", EXAMPLES),
         ("jdbc:postgresql://u:s3cret@h/db", EXAMPLES),
         ("u:s3cret@h/db", EXAMPLES),
         ("s3cret", EXAMPLES),

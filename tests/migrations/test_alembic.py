@@ -119,7 +119,7 @@ def without_times(script: str) -> list[str]:
 @pytest.mark.parametrize(
     ("x", "says"),
     [
-        (("url=mysql://u:geheim@h/x",), "not supported"),
+        (("url=oracle://u:geheim@h/x",), "not supported"),
         (("url=nonsense",), "not a database URL"),
         (("url=sqlite:///x.db", "schema=s"), "no schemas"),
         (("url=sqlite:///x.db", "sesion_table=s"), "Known: url, schema, session_table"),

@@ -95,7 +95,7 @@ POSTGRES = "postgresql://u:geheim@127.0.0.1:1/x"
 WRONG = [
     (("upgrade",), "No database URL"),
     (("upgrade", "--url", "nonsense"), "not a database URL"),
-    (("check", "--url", "mysql://u:geheim@h/x"), "not supported"),
+    (("check", "--url", "oracle://u:geheim@h/x"), "not supported"),
     (("check", "--url", "postgresql://u:geheim@h:port/x"), "not a database URL"),
     (("check", "--url", POSTGRES), "not available"),
     (("current", "--url", POSTGRES), "not available"),

@@ -22,7 +22,7 @@ from agnodb import errors
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "agnodb"
 
-DRIVERS = frozenset({"asyncpg", "aiosqlite", "sqlite3", "psycopg"})
+DRIVERS = frozenset({"aiomysql", "aiosqlite", "asyncpg", "psycopg", "pymysql", "sqlite3"})
 HEAVY = frozenset({"sqlalchemy", "alembic", "agno", "orjson", "pydantic", "typer", "rich"})
 
 # -- what is loaded ---------------------------------------------------------------------------------------------
@@ -94,7 +94,8 @@ def for_type_checkers() -> set[str]:
 def test_all_is_exactly_the_public_names() -> None:
     public = {name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")}
     public -= {"Any", "ClassVar"}
-    public |= {"AsyncPostgresDb", "AsyncSqliteDb", "PostgresDb", "SqliteDb", "WriteFailure", "__version__"}
+    public |= {f"{way}{name}Db" for way in ("", "Async") for name in ("MySQL", "Postgres", "Sqlite")}
+    public |= {"WriteFailure", "__version__"}
     assert list(agnodb.__all__) == sorted(public)
     assert for_type_checkers() == public - {"__version__"}
     assert dir(agnodb) == sorted(public)

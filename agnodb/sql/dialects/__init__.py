@@ -1,7 +1,8 @@
 """Where SQL databases differ: one class each, its methods named after the difference."""
 
 from agnodb.sql.dialects.base import Dialect
+from agnodb.sql.dialects.mysql import MySQLDialect
 from agnodb.sql.dialects.postgresql import PostgresDialect
 from agnodb.sql.dialects.sqlite import SqliteDialect
 
-__all__ = ["Dialect", "PostgresDialect", "SqliteDialect"]
+__all__ = ["Dialect", "MySQLDialect", "PostgresDialect", "SqliteDialect"]

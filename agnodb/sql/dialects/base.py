@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Column, ColumnElement, Executable, Insert, Select, Table
 
+from agnodb.sql.executor import Steps
+
 LIKE_ESCAPE = "\\"
 
 
@@ -23,6 +25,14 @@ def like_pattern(text: str) -> str:
 
 class Dialect(ABC):
     """One SQL database."""
+
+    def longest(self, column: Column[Any]) -> int | None:
+        """How many characters a text column holds, if that is bounded."""
+        return None
+
+    def prepared(self, statement: Executable) -> Executable | Steps:
+        """`statement` as this database can run it: where it knows no RETURNING, as several statements."""
+        return statement
 
     @abstractmethod
     def json_in(self, name: str) -> ColumnElement[Any]:
@@ -120,12 +130,9 @@ class Dialect(ABC):
     """Whether a statement may hold another INSERT, as a WITH of it."""
 
     @abstractmethod
-    def rows_of(self, columns: Iterable[Column[Any]], name: str) -> Select[Any]:
-        """A row of `columns` for each object of the bind `name`, a JSON array; JSON columns are text in it."""
-
-    @abstractmethod
     def insert_absent(self, columns: Iterable[Column[Any]], key: Iterable[str], name: str) -> Insert:
-        """INSERT of `rows_of` into the table of `columns`; rows whose `key` is taken stay as they are."""
+        """INSERT into the table of `columns` of a row for each object of the bind `name`, a JSON array in which JSON
+        columns are text; rows whose `key` is taken stay as they are."""
 
     @abstractmethod
     def insert_run(

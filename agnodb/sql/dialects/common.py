@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,10 @@ class OnConflict(Dialect):
 
     insert: Any
     """The database's own `insert()` construct."""
+
+    @abstractmethod
+    def rows_of(self, columns: Iterable[Column[Any]], name: str) -> Select[Any]:
+        """A row of `columns` for each object of the bind `name`, a JSON array; JSON columns are text in it."""
 
     def upsert(
         self,

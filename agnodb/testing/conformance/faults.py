@@ -105,7 +105,8 @@ class Storage:
             for table in reversed(touched):
                 connection.execute(text(f"DELETE FROM {table}"))
             for table in touched:
-                connection.execute(text(f"INSERT INTO {table} SELECT * FROM {self._kept(table)}"))
+                names = ", ".join(table.c.keys())  # not those that the database computes
+                connection.execute(text(f"INSERT INTO {table} ({names}) SELECT {names} FROM {self._kept(table)}"))
 
         if touched:
             await self.on_connection(restore)

@@ -24,7 +24,7 @@ def done_and_lost(db: Any) -> Fault:
     """A statement is done, and its answer does not come; nor can anything else be reached then."""
     for fault in faults(core_of(db).engine):
         if fault.name == "lost during":
-            return replace(fault, lasting=True)
+            return replace(fault, lasting=True, storing=True)
 
     def strike(statement: Any) -> None:
         statement.run()

@@ -248,9 +248,9 @@ class MergingConformance:
         await db.sessions.get("s")
 
         async def statements(held: SessionRecord) -> int:
-            before = db.statements_run
+            before = core_of(db)._executor.shapes
             await db.sessions.upsert(held)
-            return int(db.statements_run - before)
+            return int(core_of(db)._executor.shapes - before)
 
         held = a_session(session_data={})
         assert await statements(held) == 1

@@ -1,0 +1,267 @@
+"""What RETURNING and ON CONFLICT ... WHERE say in one statement, as several, for databases that have neither.
+
+The rows are locked first, then changed by their keys, then read: so what is answered is what was changed, whoever
+else writes, and no condition is asked twice. All steps of one plan are one transaction (see `Steps`). Each statement
+is built once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    Column,
+    ColumnElement,
+    CursorResult,
+    Delete,
+    Executable,
+    Select,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    case,
+    delete,
+    exc,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.sql import visitors
+
+from agnodb.sql.executor import Ask, Row
+
+_KEYS = "agnodb_keys"
+_EXCLUDED = "agnodb_excluded."
+_DUPLICATE = 1062
+
+
+def excluded(name: str) -> ColumnElement[Any]:
+    """Stands for the value of `name` that was to be inserted, until the plan has it."""
+    return literal_column(_EXCLUDED + name)
+
+
+def _given(expression: Any, values: Mapping[str, ColumnElement[Any]]) -> Any:
+    def replaced(element: Any, **_: Any) -> Any:
+        if getattr(element, "is_literal", False) and element.name.startswith(_EXCLUDED):
+            return values[element.name.removeprefix(_EXCLUDED)]
+        return None
+
+    if not hasattr(expression, "get_children"):
+        return expression
+    return visitors.replacement_traverse(expression, {}, replaced)
+
+
+class Step:
+    """One statement, and which of the parameters are its own."""
+
+    def __init__(self, statement: Any) -> None:
+        self._statement: Executable = statement
+        self._names = {part.key for part in visitors.iterate(statement) if isinstance(part, BindParameter)}
+
+    def __call__(self, ask: Ask, parameters: Mapping[str, Any], **further: Any) -> CursorResult[Any]:
+        own = {name: value for name, value in {**parameters, **further}.items() if name in self._names}
+        return ask(self._statement, own)
+
+
+def _key(table: Table) -> Column[Any]:
+    (key,) = table.primary_key
+    return key
+
+
+def _among(key: ColumnElement[Any]) -> ColumnElement[bool]:
+    return key.in_(bindparam(_KEYS, expanding=True))
+
+
+def _set(statement: Update, table: Table, values: Mapping[Any, Any]) -> Update:
+    """`statement` with SET, whose assignments see those to their left: who reads a column goes before who sets it."""
+    left = {getattr(name, "name", name): value for name, value in values.items()}
+    read = {name: _columns_of(value, table) for name, value in left.items()}
+    ordered: list[tuple[Any, Any]] = []
+    while left:
+        name = next((n for n in left if not any(n in read[other] for other in left if other != n)), next(iter(left)))
+        ordered.append((table.c[name], left.pop(name)))
+    return statement.ordered_values(*ordered)
+
+
+def _columns_of(value: Any, table: Table) -> set[str]:
+    if not hasattr(value, "get_children"):
+        return set()
+    return {c.name for c in visitors.iterate(value) if isinstance(c, Column) and c.table is table}
+
+
+def _row_binds(table: Table, columns: Sequence[str]) -> dict[str, ColumnElement[Any]]:
+    kinds = {name: table.c[name].type for name in columns}
+    return {n: bindparam(f"row_{n}", type_=Text() if isinstance(kind, JSON) else kind) for n, kind in kinds.items()}
+
+
+class Changed:
+    """UPDATE ... RETURNING, or DELETE ... RETURNING."""
+
+    def __init__(self, statement: Any) -> None:
+        table: Table = statement.table
+        key, returning = _key(table), list(statement._returning)
+        deletes = isinstance(statement, Delete)
+        self._key_only = [column.name for column in returning] == [key.name]
+        locked = select(key, *(returning if deletes else ())).where(*statement._where_criteria)
+        self._lock = Step(locked.with_for_update())
+        if deletes:
+            self._change = Step(delete(table).where(_among(key)))
+            self._read = None
+        else:
+            values: Any = statement._values or dict(statement._ordered_values or ())
+            self._change = Step(_set(update(table).where(_among(key)), table, values))
+            self._read = None if self._key_only else Step(select(*returning).where(_among(key)))
+
+    def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """See `Steps`."""
+        rows = self._lock(ask, parameters).fetchall()
+        if not rows:
+            return ()
+        keys = [row[0] for row in rows]
+        self._change(ask, parameters, **{_KEYS: keys})
+        if self._read is None:
+            return [row[1:] or row for row in rows]
+        return self._read(ask, parameters, **{_KEYS: keys}).fetchall()
+
+
+@dataclass
+class Upsert:
+    """INSERT ... ON CONFLICT (key) DO UPDATE SET `update` WHERE `where`, or DO NOTHING for None."""
+
+    table: Table
+    values: dict[str, ColumnElement[Any]]
+    update: Mapping[str, Any] | None
+    where: ColumnElement[bool] | None
+
+    def ready(self, returning: Sequence[Any]) -> Upsert:
+        """With the statements built."""
+        key = _key(self.table)
+        mine = key == self.values[key.name]
+        allowed = literal_column("1") if self.where is None else _given(case((self.where, 1), else_=0), self.values)
+        self._lock = Step(select(allowed).where(mine).with_for_update())
+        self._insert = Step(insert(self.table).values(self.values))
+        self._change = None
+        if self.update is not None:
+            values = {name: _given(value, self.values) for name, value in self.update.items()}
+            self._change = Step(_set(update(self.table).where(mine), self.table, values))
+        self._read = Step(select(*(returning or (key,))).where(mine))
+        return self
+
+    def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """See `Steps`."""
+        while True:
+            row = self._lock(ask, parameters).first()
+            if row is not None:
+                return self.change(ask, parameters) if row[0] else ()
+            if self.insert(ask, parameters):
+                return self._read(ask, parameters).fetchall()
+
+    def insert(self, ask: Ask, parameters: Mapping[str, Any]) -> bool:
+        """Whether the row was inserted: not when another has just done so."""
+        try:
+            self._insert(ask, parameters)
+        except exc.IntegrityError as error:
+            if getattr(error.orig, "args", (0,))[0] != _DUPLICATE:
+                raise
+            return False
+        return True
+
+    def change(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """The row, which is there and may be changed."""
+        if self._change is None:
+            return ()
+        self._change(ask, parameters)
+        return self._read(ask, parameters).fetchall()
+
+
+@dataclass
+class NumberedRun:
+    """An upsert of a run; only a new one advances the counter of its session, which is locked from then on."""
+
+    upsert: Upsert
+    advance: Any
+    writable: Any
+
+    def ready(self, returning: Sequence[Any]) -> NumberedRun:
+        """With the statements built."""
+        self.upsert.ready(returning)
+        self._advance, self._writable = Step(self.advance), Step(self.writable)
+        return self
+
+    def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """See `Steps`."""
+        advanced = self._advance(ask, parameters).rowcount
+        if not advanced and self._writable(ask, parameters).first() is None:
+            return ()
+        return self.upsert.run(ask, parameters)
+
+
+@dataclass
+class Absent:
+    """INSERT ... ON CONFLICT DO NOTHING of the rows in the bind `name`, a JSON array of objects.
+
+    Answers with the keys that were not there when it began: of two that insert a row at once, both may.
+    """
+
+    table: Table
+    columns: list[str]
+    name: str
+
+    def ready(self, returning: Sequence[Any]) -> Absent:
+        """With the statements built."""
+        self._key = _key(self.table)
+        self._known = Step(select(self._key).where(_among(self._key)))
+        new = mysql_insert(self.table).values(_row_binds(self.table, self.columns))
+        self._insert = new.on_duplicate_key_update({self._key.name: self._key})
+        return self
+
+    def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """See `Steps`."""
+        rows = orjson.loads(parameters[self.name])
+        keys = [row[self._key.name] for row in rows]
+        known = {row[0] for row in self._known(ask, parameters, **{_KEYS: keys})}
+        ask(self._insert, [{f"row_{name}": row[name] for name in self.columns} for row in rows])
+        return [(key,) for key in keys if key not in known]
+
+
+@dataclass
+class UpsertFrom:
+    """INSERT ... SELECT ... ON CONFLICT (`unique`) DO UPDATE of the columns `update`."""
+
+    table: Table
+    columns: list[str]
+    source: Select[Any]
+    unique: list[str]
+    update: list[str]
+
+    def ready(self, returning: Sequence[Any]) -> UpsertFrom:
+        """With the statements built."""
+        stored = self.table.c
+        self._rows = Step(self.source)
+        new = mysql_insert(self.table).values(_row_binds(self.table, self.columns))
+        self._upsert = new.on_duplicate_key_update({n: new.inserted[n] for n in self.update})
+        self._read = Step(
+            select(*(returning or (_key(self.table),))).where(
+                tuple_(*(stored[n] for n in self.unique)).in_(bindparam(_KEYS, expanding=True))
+            )
+        )
+        return self
+
+    def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """See `Steps`."""
+        rows = self._rows(ask, parameters).fetchall()
+        if not rows:
+            return ()
+        places = [self.columns.index(name) for name in self.unique]
+        many = [dict(zip((f"row_{n}" for n in self.columns), row, strict=True)) for row in rows]
+        ask(self._upsert, many)
+        return self._read(ask, parameters, **{_KEYS: [tuple(row[p] for p in places) for row in rows]}).fetchall()
