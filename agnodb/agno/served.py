@@ -59,6 +59,7 @@ def serve(cls: C, adapter: str) -> C:
         theirs = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError):
         return cls
+    cls._agnos = theirs  # type: ignore[attr-defined]
     for name, method in served_methods(cls, theirs):
         setattr(cls, name, _awaited(theirs, method) if inspect.iscoroutinefunction(method) else _called(theirs, method))
     return cls

@@ -190,9 +190,10 @@ class DatabaseCore(Store):
         await self._executor.at_door(lambda door: self._ensure_schema(door, complete=True))
 
     async def _get_table(self, table_type: str, create_table_if_not_found: bool | None = False) -> Table | None:
-        """The table that agno calls `table_type`, for queries of one's own; None for one that is not kept here.
+        """The table that agno calls `table_type`, for queries of one's own; None where there is none.
 
-        agno's adapters have this method, and programs use it, underscore or not.
+        agno's adapters have this method, and programs use it, underscore or not. A table that agnodb does not keep is
+        the one that agno's adapter would use, which makes it if it is told to.
         """
         await self._executor.ready()
         concept = {"evals": "eval_runs", "versions": "schema_versions"}.get(table_type, table_type)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from agnodb.agno.base import AsyncBaseDb
@@ -24,6 +25,9 @@ class SqlDatabase(Handle, DatabaseCore, AsyncBaseDb):
     Repositories are attributes (`db.sessions`, `db.runs`, ...); agno's flat methods work over them. An instance may
     be used from several event loops and threads; after `close()` every use raises ConfigurationError.
     """
+
+    _agnos: type | None = None
+    """agno's adapter that serves what agnodb does not keep, if there is one."""
 
     def __init__(
         self, settings: Settings, make_engine: Callable[[], AsyncEngine], db_engine: AsyncEngine | None
@@ -59,6 +63,12 @@ class SqlDatabase(Handle, DatabaseCore, AsyncBaseDb):
         state = await self._executor.ready()
         with self._agnos_errors():
             return await state.there(lambda: call(self._adapter(state, state.door, theirs)))
+
+    async def _get_table(self, table_type: str, create_table_if_not_found: bool | None = False) -> Table | None:
+        table = await super()._get_table(table_type)
+        if table is not None or self._agnos is None:
+            return table
+        return await self._with_agnos(self._agnos, lambda a: a._get_table(table_type, create_table_if_not_found))
 
     @contextlib.asynccontextmanager
     async def transaction(self, session: AsyncSession | AsyncConnection | None = None) -> AsyncIterator[Transaction]:

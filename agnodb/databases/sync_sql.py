@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, MetaData, orm
+from sqlalchemy import Connection, Engine, MetaData, Table, orm
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from agnodb.agno.base import BaseDb
@@ -31,6 +31,9 @@ class SyncSqlDatabase(Handle, SyncMethods, SyncRepositories, BaseDb):
     The same methods, repositories and promises as the async databases; every call blocks until it is done. An
     instance may be used from many threads, inside a running loop (which it blocks), and after a fork.
     """
+
+    _agnos: type | None = None
+    """See `agnodb.databases.sql.SqlDatabase`."""
 
     def __init__(self, settings: Settings, make_engine: Callable[[], Engine], db_engine: Engine | None) -> None:
         settings = replace(settings, policies=settings.policies.need_no_loop())
@@ -65,7 +68,15 @@ class SyncSqlDatabase(Handle, SyncMethods, SyncRepositories, BaseDb):
     create_tables = driven(DatabaseCore.create_tables, _core_of)
     table_exists = driven(DatabaseCore.table_exists, _core_of)
     health = driven(DatabaseCore.health, _core_of)
-    _get_table = driven(DatabaseCore._get_table, _core_of)
+
+    def _get_table(self, table_type: str, create_table_if_not_found: bool | None = False) -> Table | None:
+        table: Table | None = drive(self._core._get_table(table_type))
+        if table is not None or self._agnos is None:
+            return table
+        made: Table | None = self._with_agnos(
+            self._agnos, lambda a: a._get_table(table_type, create_table_if_not_found)
+        )
+        return made
 
     def _with_agnos(self, theirs: type, call: Callable[[Any], T]) -> T:
         """See `agnodb.databases.sql.SqlDatabase._with_agnos`."""
