@@ -25,10 +25,10 @@ FAILED = 2
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="postgresql://... or sqlite:///file.db; else AGNODB_URL, else alembic.ini."),
+    typer.Option("--url", help="postgresql://, mysql:// or sqlite:///file.db; else AGNODB_URL, else alembic.ini."),
 ]
 Schema = Annotated[
-    str | None, typer.Option("--schema", help="The tables' PostgreSQL schema; else AGNODB_SCHEMA, else 'ai'.")
+    str | None, typer.Option("--schema", help="The tables' schema (MySQL: database); else AGNODB_SCHEMA, else 'ai'.")
 ]
 Table = Annotated[
     list[str] | None,

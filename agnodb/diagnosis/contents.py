@@ -32,6 +32,10 @@ _POSTGRESQL_SIZES = text(
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = :schema AND c.relkind IN ('r', 'p')"
 )
+_MYSQL_SIZES = text(
+    "SELECT table_name, data_length + index_length, 0 FROM information_schema.tables"
+    " WHERE table_schema = :schema AND table_type = 'BASE TABLE'"
+)
 # A table's indexes count to it.
 _SQLITE_SIZES = text(
     "SELECT m.tbl_name, sum(s.pgsize) FROM dbstat AS s JOIN sqlite_master AS m ON m.name = s.name"
@@ -98,7 +102,8 @@ def _absent(concept: str, table: Table) -> TableContents:
 def _sizes(connection: Connection, layout: Layout) -> dict[str, _Size]:
     """The size of every table that exists."""
     if layout.schema is not None:  # SQLite has no schemas
-        rows = connection.execute(_POSTGRESQL_SIZES, {"schema": layout.schema})
+        statement = _MYSQL_SIZES if connection.dialect.name == "mysql" else _POSTGRESQL_SIZES
+        rows = connection.execute(statement, {"schema": layout.schema})
         return {name: _Size(size, estimate) for name, size, estimate in rows}
     sizes: Mapping[str, int] = {}
     try:

@@ -11,13 +11,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agnodb.config import Layout
-from agnodb.diagnosis import postgresql, sqlite
+from agnodb.diagnosis import mysql, postgresql, sqlite
 from agnodb.diagnosis.connecting import autocommitted, looking, measure, milliseconds
-from agnodb.diagnosis.facts import Facts, PostgresFacts, SchemaFacts, SchemaState, SqliteFacts
+from agnodb.diagnosis.facts import Facts, MySQLFacts, PostgresFacts, SchemaFacts, SchemaState, SqliteFacts
 from agnodb.diagnosis.finding import Commands, Finding
 from agnodb.diagnosis.findings import findings_of, no_connection
 from agnodb.diagnosis.schema import read_schema
-from agnodb.sql.failures import translate
+from agnodb.sql.failures import sqlstate_of, translate
 from agnodb.urls import backend_of
 
 NO_RIGHT = "42501"
@@ -66,9 +66,11 @@ async def examine(url: URL, layout: Layout, commands: Commands) -> Report:
 
 
 async def _look(url: URL, engine: AsyncEngine, connection: AsyncConnection, layout: Layout, connect_ms: float) -> Facts:
-    server: PostgresFacts | SqliteFacts
+    server: PostgresFacts | MySQLFacts | SqliteFacts
     if backend_of(url) == "postgresql":
         server = await postgresql.read_server(url, engine, connection, layout)
+    elif backend_of(url) == "mysql":
+        server = await mysql.read_server(connection)
     else:
         server = await sqlite.read_file(connection)
     latency = await measure(connection, connect_ms)
@@ -80,6 +82,6 @@ async def _schema(engine: AsyncEngine, layout: Layout) -> SchemaFacts:
         async with engine.connect() as connection:
             return await connection.run_sync(read_schema, layout)
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != NO_RIGHT:
+        if sqlstate_of(error.orig) != NO_RIGHT:
             raise
         return SchemaFacts(state=SchemaState.UNREADABLE)

@@ -105,6 +105,21 @@ class PostgresFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MySQLFacts:
+    """A server of MySQL or MariaDB, as seen over one connection."""
+
+    version: str
+    role: str
+    read_only: bool
+    encrypted: bool
+    max_connections: int
+    connections: int
+    """How many are open, by those whom this role may see."""
+    max_allowed_packet: int
+    """Bytes of the largest statement, and so of the largest document."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SqliteFacts:
     """A SQLite database. Without its `file`, nothing was connected to."""
 
@@ -132,7 +147,7 @@ class Latency:
 class Facts:
     """All that was seen."""
 
-    server: PostgresFacts | SqliteFacts
+    server: PostgresFacts | MySQLFacts | SqliteFacts
     schema: SchemaFacts
     latency: Latency | None = None
     """None where nothing was connected to."""

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agnodb.diagnosis.facts import Facts, Latency, Pooler, PostgresFacts, SchemaFacts, SchemaState, SqliteFacts
+from agnodb.diagnosis.facts import (
+    Facts,
+    Latency,
+    MySQLFacts,
+    Pooler,
+    PostgresFacts,
+    SchemaFacts,
+    SchemaState,
+    SqliteFacts,
+)
 from agnodb.diagnosis.finding import Commands, Finding, Severity
 from agnodb.diagnosis.findings_postgresql import about_postgresql, cannot_migrate
 from agnodb.errors import AgnoDbError, MissingDriverError
@@ -14,6 +23,10 @@ FAR_MS = 20.0
 """A round trip that takes longer than this is felt: a turn of an agent makes several."""
 
 OLDEST_SQLITE = (3, 35)
+OLDEST_MARIADB, OLDEST_MYSQL = (10, 6), (8, 0)
+
+LEAST_PACKET = 16 * 1024 * 1024
+"""Bytes. A long conversation is one document of some megabytes."""
 
 # Differences that a repeated upgrade makes good: each of its steps creates what is missing.
 _ADDITIONS = ("add_table ", "add_column ", "add_index ")
@@ -32,6 +45,8 @@ def findings_of(facts: Facts, commands: Commands) -> list[Finding]:
     found = [*_about_latency(facts.latency)]
     if isinstance(facts.server, PostgresFacts):
         found += about_postgresql(facts.server, facts.schema, commands)
+    elif isinstance(facts.server, MySQLFacts):
+        found += _about_mysql(facts.server)
     else:
         found += _about_sqlite(facts.server)
     return [*found, *_about_schema(facts, commands)]
@@ -60,6 +75,26 @@ def _about_latency(latency: Latency | None) -> Iterator[Finding]:
             f"A round trip of {latency.round_trip_ms:.0f} ms is felt: a turn of an agent makes several.",
             "Run the program near its database.",
         )
+
+
+def _about_mysql(facts: MySQLFacts) -> Iterator[Finding]:
+    kind = "MariaDB" if "mariadb" in facts.version.lower() else "MySQL"
+    number = tuple(int(part) for part in facts.version.split("-")[0].split(".")[:2] if part.isdecimal())
+    oldest = OLDEST_MARIADB if kind == "MariaDB" else OLDEST_MYSQL
+    if number < oldest:
+        mend = f"Upgrade the server to {'.'.join(map(str, oldest))} or later."
+        yield Finding("server", Severity.ERROR, f"{kind} {facts.version} is too old.", mend)
+    else:
+        yield Finding("server", Severity.OK, f"{kind} {facts.version}, as {facts.role}")
+    if facts.read_only:
+        mend = "Use the URL of the server that takes writes, or SET GLOBAL read_only = OFF."
+        yield Finding("writing", Severity.ERROR, "The server can only be read.", mend)
+    if facts.max_allowed_packet < LEAST_PACKET:
+        said = f"A document can have {facts.max_allowed_packet:,} bytes at most: max_allowed_packet."
+        yield Finding("packet", Severity.WARNING, said, f"SET GLOBAL max_allowed_packet = {LEAST_PACKET}")
+    if facts.connections >= facts.max_connections * 0.8:
+        said = f"{facts.connections} of {facts.max_connections} connections are open."
+        yield Finding("connections", Severity.WARNING, said, "Raise max_connections, or lower pool_size.")
 
 
 def _about_sqlite(facts: SqliteFacts) -> Iterator[Finding]:

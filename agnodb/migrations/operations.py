@@ -114,7 +114,8 @@ class SchemaOperations:
         options: dict[str, Any] = {"schema": self._layout.schema, "if_not_exists": self.offline}
         if self._mysql:
             collation = self._collation()
-            options |= {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": collation}
+            charset = collation.partition("_")[0]
+            options |= {"mysql_engine": "InnoDB", "mysql_charset": charset, "mysql_collate": collation}
             self.catalog.collations |= {(table, c.name): collation for c in columns if isinstance(c.type, String)}
         self._op.create_table(table, *columns, *constraints, **options)
         self._fresh.add(table)
@@ -230,9 +231,9 @@ class SchemaOperations:
                 self._op.execute(f"ALTER TABLE {self._quoted(table)} ADD COLUMN {computed} {kind}")
                 self.catalog.columns.setdefault(table, set()).add(computed)
             names = [computed]
-        # An index holds 3,072 bytes, four for each character: of several texts the beginnings are in it.
+        # An index holds 3,072 bytes, four for each character: of several texts it has what fits into agno's columns.
         texts = [name for name in names if self.catalog.collations.get((table, name))]
-        lengths = dict.fromkeys(texts, 250) if len(texts) > 1 else {}
+        lengths = dict.fromkeys(texts, 120) if len(texts) > 1 else {}
         self._op.create_index(index, table, names, schema=self._layout.schema, unique=unique, mysql_length=lengths)
         self.catalog.indexes[index] = IndexState(table, True)
 

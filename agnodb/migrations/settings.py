@@ -41,10 +41,10 @@ def settings_for(
             f"No database URL as an option, in AGNODB_URL or in alembic.ini. One looks like {EXAMPLES}"
         )
     url = async_url(settings["url"])
-    postgresql = backend_of(url) == "postgresql"
-    if settings.get("schema") and not postgresql:
+    schemas = backend_of(url) != "sqlite"
+    if settings.get("schema") and not schemas:
         raise ConfigurationError("SQLite has no schemas: leave the schema out.")
-    return url, layout_from(settings, schema_default=DEFAULT_SCHEMA if postgresql else None)
+    return url, layout_from(settings, schema_default=DEFAULT_SCHEMA if schemas else None)
 
 
 @asynccontextmanager
