@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -14,12 +15,22 @@ from agno.os import AgentOS
 from httpx import ASGITransport, AsyncClient
 from places import Place
 
+from agnodb.testing.mariadb import MySQLAccess
+
 
 @pytest.fixture(params=["postgresql", "sqlite"])
 def place(request: pytest.FixtureRequest) -> Place:
     """An empty database, for agnodb and for agno's own adapter."""
     fixture = "postgres_url" if request.param == "postgresql" else "sqlite_url"
     return Place(request.param, request.getfixturevalue(fixture))
+
+
+@pytest.fixture
+def mysql_place(mysql_server: MySQLAccess) -> Iterator[Place]:
+    """An empty database on MariaDB, which a module makes its `place`."""
+    name = mysql_server.create_database(f"agnodb_agno_{uuid.uuid4().hex[:8]}")
+    yield Place("mysql", f"{mysql_server.url}/{name}")
+    mysql_server.drop_database(name)
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from agnodb import AsyncPostgresDb, AsyncSqliteDb
+from agnodb import AsyncMySQLDb, AsyncPostgresDb, AsyncSqliteDb
 
 TABLES = (
     "agno_sessions",
@@ -34,10 +34,17 @@ class Place:
 
     def ours(self, **arguments: Any) -> Any:
         """agnodb's database object."""
+        if self.kind == "mysql":
+            return AsyncMySQLDb(db_url=self.url, **{"db_schema": self.schema, **arguments})
         return (AsyncPostgresDb if self.kind == "postgresql" else AsyncSqliteDb)(db_url=self.url, **arguments)
 
     def agnos(self, **arguments: Any) -> Any:
         """agno's own."""
+        if self.kind == "mysql":
+            from agno.db.mysql import AsyncMySQLDb as Theirs
+
+            url = self.url.replace("mysql:", "mysql+aiomysql:")
+            return Theirs(db_url=url, **{"db_schema": self.schema, **arguments})
         if self.kind == "postgresql":
             from agno.db.postgres import AsyncPostgresDb as Theirs
 
@@ -45,6 +52,11 @@ class Place:
         from agno.db.sqlite import AsyncSqliteDb as Theirs
 
         return Theirs(db_url=self.url.replace("sqlite:", "sqlite+aiosqlite:"), **arguments)
+
+    @property
+    def schema(self) -> str:
+        """MySQL: the database."""
+        return self.url.rpartition("/")[2]
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a statement, over a connection of its own."""
@@ -55,6 +67,16 @@ class Place:
             with psycopg.connect(self.url, autocommit=True, options="-c search_path=ai") as connection:
                 cursor = connection.cursor(row_factory=dict_row).execute(sql)
                 return cursor.fetchall() if cursor.description else []
+        if self.kind == "mysql":
+            import pymysql
+            from pymysql.cursors import DictCursor
+
+            at, _, port = self.url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")
+            place: Any = {"host": at, "port": int(port), "user": "root", "database": self.schema}
+            with pymysql.connect(**place, autocommit=True, cursorclass=DictCursor) as connection:
+                cursor = connection.cursor()
+                cursor.execute(sql)
+                return list(cursor.fetchall())
         with sqlite3.connect(self.url.removeprefix("sqlite:///")) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql).fetchall()]
@@ -77,6 +99,10 @@ class Place:
         """Every column, index and constraint of the database, as text."""
         if self.kind == "sqlite":
             return sorted(str(row["sql"]) for row in self.query("SELECT sql FROM sqlite_master"))
+        if self.kind == "mysql":
+            tables = [row["x"] for row in self.query("SELECT table_name AS x FROM information_schema.tables"
+                                                     " WHERE table_schema = database()")]  # fmt: skip
+            return sorted(str(self.query(f"SHOW CREATE TABLE {table}")[0]["Create Table"]) for table in tables)
         columns = self.query(
             "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default) AS x"
             " FROM information_schema.columns WHERE table_schema = 'ai'"
