@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import ForeignKeyConstraint, Index, Table, UniqueConstraint, create_engine
 from sqlalchemy.dialects import postgresql, sqlite
@@ -139,6 +139,7 @@ def indexes(made: Table, dialect: Dialect) -> set[str]:
     return {str(CreateIndex(index).compile(dialect=dialect)) for index in made.indexes}
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(layouts())
 def test_other_names_make_the_same_tables(layout: Layout) -> None:
     tables = tables_for(layout)
@@ -178,6 +179,7 @@ def parts(made: set[Index]) -> list[tuple[list[str], bool, dict[str, str]]]:
     return sorted(found, key=repr)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(layouts())
 def test_names_are_short_and_no_two_are_equal(layout: Layout) -> None:
     tables = tables_for(layout)
