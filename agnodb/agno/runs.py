@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agno.db.utils import build_single_run_row, deserialize_run
+from agno.db.utils import build_single_run_row, deserialize_history_run, deserialize_run
 from agno.run.status_persist import RunPersistOutcome
 
 from agnodb.errors import InvalidValueError
@@ -13,6 +13,8 @@ from agnodb.records.runs import RunRecord
 
 class RunObjects:
     """The run part of `agnodb.contracts.objects.Objects`."""
+
+    shares_runs = True
 
     def run_record(self, run: Any, session_id: str, user_id: str | None) -> RunRecord:
         try:
@@ -23,6 +25,9 @@ class RunObjects:
 
     def run(self, record: RunRecord) -> Any:
         return deserialize_run(record.run_type, record.run_data)
+
+    def history_run(self, document: Any) -> Any:
+        return deserialize_history_run(document)
 
     def run_document(self, run: Any) -> Any:
         return run if isinstance(run, dict) else run.to_dict()

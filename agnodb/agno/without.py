@@ -18,6 +18,8 @@ from agnodb.records.traces import TraceRecord, TraceRow
 class RecordObjects:
     """See `agnodb.contracts.objects.Objects`."""
 
+    shares_runs = False
+
     def session_record(self, session: Any) -> SessionRecord:
         return SessionRecord.of(session)
 
@@ -32,6 +34,9 @@ class RecordObjects:
 
     def run(self, record: RunRecord) -> RunRecord:
         return record
+
+    def history_run(self, document: Any) -> Any:
+        return document
 
     def run_document(self, run: Any) -> Any:
         return run

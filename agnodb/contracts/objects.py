@@ -28,6 +28,9 @@ class Objects(Protocol):
         """A session with `runs` (documents or objects), of `session_type`, else of the type that is stored."""
         ...
 
+    shares_runs: bool
+    """Whether the runs of a session may be shared between reads: whoever changes one copies it first."""
+
     def session_runs(self, session: Any) -> list[Any] | None:
         """The run objects that a session carries in memory."""
         ...
@@ -38,6 +41,10 @@ class Objects(Protocol):
 
     def run(self, record: RunRecord) -> Any:
         """A run."""
+        ...
+
+    def history_run(self, document: Any) -> Any:
+        """A run of an agent's session, which may be shared between reads; None for one that no session shows."""
         ...
 
     def run_document(self, run: Any) -> Any:

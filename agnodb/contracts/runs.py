@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Any, Protocol
 
 from agnodb.filters import Page
-from agnodb.records.runs import RunRecord
+from agnodb.records.runs import RunRecord, StoredRun
 
 
 class RunRepository(Protocol):
@@ -32,6 +32,15 @@ class RunRepository(Protocol):
 
     async def of_session(self, session_id: str) -> list[Any]:
         """The `run_data` of every run of a session, in order."""
+        ...
+
+    async def stored(self, session_id: str, known: Collection[Hashable] = ()) -> list[StoredRun]:
+        """Every run of a session, in order, with a token of its content: what a cache of runs needs. One statement.
+
+        `known` are tokens that this repository gave before. Where the database can tell without reading a document
+        that it is one of those, the document is neither read nor sent; where it cannot, `known` may be ignored. Must
+        not be called inside a transaction: what is read there may never be stored.
+        """
         ...
 
     async def history(self, session_id: str, limit: int) -> list[Any]:

@@ -25,6 +25,7 @@ from typing import Any, TypedDict, TypeVar, get_args, get_type_hints
 from agnodb.config import TableNames
 from agnodb.drivers import Connecting, Pooler
 from agnodb.errors import ConfigurationError
+from agnodb.executors.run_cache import DEFAULT_MEGABYTES
 from agnodb.policies import OnConflict, OnWriteFailed, Policies
 from agnodb.urls import async_url, place_of
 
@@ -139,6 +140,13 @@ class ServerConnecting(Pooling, total=False):
     keepalives: float | None
 
 
+class Caching(TypedDict, total=False):
+    """How many megabytes of runs are kept at most, counted by their stored text (64; 0: none), see
+    `agnodb.executors.run_cache`."""
+
+    run_cache_mb: float
+
+
 class Policing(TypedDict, total=False):
     """See `agnodb.policies.Policies`."""
 
@@ -148,7 +156,12 @@ class Policing(TypedDict, total=False):
     on_write_failed: OnWriteFailed | None
 
 
-_DEFAULTS: Mapping[str, Any] = {"create_schema": True, "strict_owner": False, "on_conflict": "last_write_wins"}
+_DEFAULTS: Mapping[str, Any] = {
+    "create_schema": True,
+    "strict_owner": False,
+    "on_conflict": "last_write_wins",
+    "run_cache_mb": DEFAULT_MEGABYTES,
+}
 """Of the arguments above whose default is not None."""
 
 
@@ -196,6 +209,14 @@ def policy_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: arguments[name] for name in Policies.names() if arguments.get(name) is not None}
 
 
+def cache_arguments(arguments: Mapping[str, Any]) -> dict[str, float]:
+    """`run_cache_mb`, if it is among `arguments` and not the default. Raises ConfigurationError for no such number."""
+    megabytes = arguments.get("run_cache_mb", DEFAULT_MEGABYTES)
+    if isinstance(megabytes, bool) or not isinstance(megabytes, int | float) or not 0 <= megabytes < 1_000_000:
+        raise ConfigurationError("run_cache_mb is a number of megabytes.")
+    return {} if megabytes == DEFAULT_MEGABYTES else {"run_cache_mb": megabytes}
+
+
 def rebuilt_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
     """The constructor arguments of a `to_dict()`, but for its places and passwords."""
     return {
@@ -204,6 +225,7 @@ def rebuilt_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
         **other_tables(data),
         **connecting_arguments(data),
         **policy_arguments(data),
+        **cache_arguments(data),
     }
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import URL, Engine, MetaData, Table, exc
 
 from agnodb.agno.base import adapter_of, objects
 from agnodb.config import Layout, TableNames, layout_from, upgrade_command
-from agnodb.databases.arguments import other_tables, policy_arguments, table_arguments
+from agnodb.databases.arguments import cache_arguments, other_tables, policy_arguments, table_arguments
 from agnodb.databases.transactions import Store, Transaction
 from agnodb.drivers import NOTHING_GIVEN, Connecting
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
@@ -20,6 +20,7 @@ from agnodb.executors.engine import EngineExecutor
 from agnodb.executors.engines import BEGIN_LATE
 from agnodb.executors.health import health
 from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS
+from agnodb.executors.run_cache import DEFAULT_MEGABYTES, RunCache
 from agnodb.executors.states import Engines, EngineState
 from agnodb.migrations.boot import ensure_schema
 from agnodb.migrations.head import HEAD
@@ -51,6 +52,8 @@ class Settings:
     """agno's arguments for table names, those of tables that agnodb does not keep included."""
     connecting: Connecting = NOTHING_GIVEN
     policies: Policies = DEFAULT_POLICIES
+    caching: Mapping[str, float] = field(default_factory=dict)
+    """`run_cache_mb`, if it is not the default."""
     place: Mapping[str, Any] = field(default_factory=dict)
     """The constructor's other arguments for where the tables are, as `to_dict()` has them."""
     migrations_url: URL | None = None
@@ -76,6 +79,7 @@ class Settings:
             tables={**table_arguments(arguments), **other_tables(arguments)},
             connecting=connecting,
             policies=Policies(**policy_arguments(arguments)),
+            caching=cache_arguments(arguments),
             place=place,
             migrations_url=migrations_url,
             direct=direct,
@@ -105,7 +109,7 @@ class Settings:
         names = self.layout.names.as_dict()
         kept = {argument: names[concept] for argument, concept in TableNames.arguments().items()}
         tables = {**{name: value for name, value in self.tables.items() if value is not None}, **kept}
-        further = {**self.connecting.given(), **self.policies.given()}
+        further = {**self.connecting.given(), **self.policies.given(), **self.caching}
         if self.migrations_url is not None:
             further["migrations_url"] = safe_text(self.migrations_url)
         return {"id": self.id, "type": self.kind, "db_url": self.safe_url, **tables, **further, **self.place}
@@ -140,6 +144,8 @@ class DatabaseCore(Store):
         self._statements = statements
         Store.__init__(self, self._repositories_of(self._executor), objects(), place)
         self._on_write_failed = settings.policies.on_write_failed
+        megabytes = settings.caching.get("run_cache_mb", DEFAULT_MEGABYTES)
+        self._run_cache = RunCache(megabytes) if megabytes and self.objects.shares_runs else None
 
     def _repositories_of(self, executor: Executor) -> SqlRepositories:
         return SqlRepositories(executor, self._statements)
@@ -205,7 +211,8 @@ class DatabaseCore(Store):
 
         Raises nothing when the database is down: `ok` is False then, with the error's class and its safe text.
         """
-        return await health(self._executor, lambda door: current(door, self.settings.layout))
+        record = await health(self._executor, lambda door: current(door, self.settings.layout))
+        return record if self._run_cache is None else replace(record, run_cache_bytes=self._run_cache.size)
 
     async def table_exists(self, table_name: str) -> bool:
         """Whether there is a table of that name in this database's schema."""

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agnodb.agno.base import served_by_agno
 from agnodb.config import DEFAULT_SCHEMA
 from agnodb.databases.arguments import (
+    Caching,
     CommonTables,
     LaterTables,
     Policing,
@@ -44,7 +45,7 @@ class _FurtherTables(LaterTables, total=False):
     approvals_table: str | None
 
 
-class MySQLArguments(CommonTables, SchemaCreation, _FurtherTables, _Connecting, Policing, total=False):
+class MySQLArguments(CommonTables, SchemaCreation, _FurtherTables, _Connecting, Policing, Caching, total=False):
     """The arguments of `AsyncMySQLDb` and `MySQLDb` that do not say where their tables are."""
 
 

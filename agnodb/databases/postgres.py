@@ -13,6 +13,7 @@ from agnodb.agno.base import served_by_agno
 from agnodb.config import DEFAULT_SCHEMA
 from agnodb.databases.arguments import (
     AccessTables,
+    Caching,
     CommonTables,
     ComponentsTable,
     ComponentTables,
@@ -39,7 +40,7 @@ from agnodb.sql.dialects import PostgresDialect
 from agnodb.urls import EXAMPLES, async_url, direct_url, pooler_of, require_driver
 
 
-class _Tail(SchemaCreation, SandboxTable, ServerConnecting, Policing, total=False):
+class _Tail(SchemaCreation, SandboxTable, ServerConnecting, Policing, Caching, total=False):
     pass
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agnodb.agno.base import served_by_agno
 from agnodb.databases.arguments import (
     AccessTables,
+    Caching,
     CommonTables,
     ComponentsTable,
     ComponentTables,
@@ -36,7 +37,7 @@ from agnodb.sql.dialects import SqliteDialect
 from agnodb.urls import async_url
 
 
-class _Tail(Identity, SchemaCreation, Pooling, Policing, total=False):
+class _Tail(Identity, SchemaCreation, Pooling, Policing, Caching, total=False):
     pass
 
 

@@ -1,6 +1,6 @@
 """The types of the sync side. Written by `make stubs` from the async side: change that, not this."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from agnodb.records.knowledge import KnowledgeRecord
 from agnodb.records.learnings import LearningRecord
 from agnodb.records.memories import MemoryRecord, UserMemories
 from agnodb.records.metrics import MetricRecord
-from agnodb.records.runs import RunRecord
+from agnodb.records.runs import RunRecord, StoredRun
 from agnodb.records.schedule_runs import ScheduleRunRecord
 from agnodb.records.schedules import ScheduleRecord
 from agnodb.records.sessions import SessionRecord
@@ -32,7 +32,8 @@ class SyncMethods:
     ) -> Any:
         """The session with its runs in order, or None. At most two statements.
 
-        `runs_limit` attaches only the last so many runs that are history for a model.
+        `runs_limit` attaches only the last so many runs that are history for a model. The run objects of an agent's
+        session are shared with other reads of it: copy what you change, as agno does, or take `deserialize=False`.
         """
 
     def get_sessions(
@@ -710,6 +711,14 @@ class SyncRunRepository(SyncRepository):
 
     def of_session(self, session_id: str) -> list[Any]:
         """The `run_data` of every run of a session, in order."""
+
+    def stored(self, session_id: str, known: Collection[Hashable] = ()) -> list[StoredRun]:
+        """Every run of a session, in order, with a token of its content: what a cache of runs needs. One statement.
+
+        `known` are tokens that this repository gave before. Where the database can tell without reading a document
+        that it is one of those, the document is neither read nor sent; where it cannot, `known` may be ignored. Must
+        not be called inside a transaction: what is read there may never be stored.
+        """
 
     def history(self, session_id: str, limit: int) -> list[Any]:
         """The `run_data` of a session's last `limit` runs that are history for a model, in order.

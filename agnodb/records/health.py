@@ -29,6 +29,8 @@ class HealthRecord:
     """Connections that are open and wait to be used."""
     pool_overflow: int | None = None
     """Connections that are open beyond `pool_size`."""
+    run_cache_bytes: int = 0
+    """Stored text of the runs that are kept (see `agnodb.executors.run_cache`)."""
     error: str | None = None
     """The class of the error, where `ok` is False: such as ``UnavailableError``."""
     message: str | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Any
 
 from agnodb.records.base import Record
@@ -32,3 +33,15 @@ class RunRecord(Record):
     run_data: Any
     created_at: int | None = None
     updated_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as it is stored: what tells its content from any other, and the content unless it was known already."""
+
+    token: Hashable
+    """Another one after every change of the run, whoever made it. It means something to one database object only."""
+    size: int = 0
+    """The bytes of its stored text; 0 where that was not read."""
+    load: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
+    """Gives its document, made anew each time; None where the caller knows the token."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from agnodb import clock, codec
 from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError
 from agnodb.filters import Page, present
-from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord
+from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
 from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write, of_writable
 from agnodb.sql.repository import SqlRepository
@@ -95,6 +96,28 @@ class SqlRunRepository(SqlRepository[RunRecord]):
 
     def _of_session(self) -> Executable:
         return select(self._document).where(self._in_session).order_by(*self._order)
+
+    async def stored(self, session_id: str, known: Collection[Hashable] = ()) -> list[StoredRun]:
+        session = {"session": text_in(session_id)}
+        if self.dialect.row_token(self.table) is None:
+            rows = await self.run("stored", self._stored, session)
+            return [
+                StoredRun((key, hash(text), len(text)), len(text), partial(codec.decode, text)) for key, text in rows
+            ]
+        tokens = self.dialect.texts(str(token) for token in known)
+        rows = await self.run("stored_since", self._stored_since, {**session, "known": tokens})
+        return [
+            StoredRun(token) if text is None else StoredRun(token, len(text), partial(codec.decode, text))
+            for token, text in rows
+        ]
+
+    def _stored(self) -> Executable:
+        return select(self.key, self._document).where(self._in_session).order_by(*self._order)
+
+    def _stored_since(self) -> Executable:
+        token: Any = self.dialect.row_token(self.table)
+        document = case((self.dialect.any_of(token, "known"), None), else_=self._document)
+        return select(token, document).where(self._in_session).order_by(*self._order)
 
     async def history(self, session_id: str, limit: int) -> list[Any]:
         limit = Page(limit).checked(self.listing).limit or 0
@@ -254,3 +277,8 @@ class SqlRunRepository(SqlRepository[RunRecord]):
 
     async def delete_many(self, run_ids: Iterable[str]) -> int:
         return await self.delete_any(run_ids)
+
+
+def _read(run_id: str, text: str) -> StoredRun:
+    """A run of a database that keeps no token: its text is one, and decoding it costs ten times what reading does."""
+    return StoredRun((run_id, hash(text), len(text)), len(text), partial(codec.decode, text))

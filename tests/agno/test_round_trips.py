@@ -223,3 +223,22 @@ async def test_what_is_read_does_not_grow_with_the_table(
             counts = await steady(proxy, READS[name], db)
             read.append(counts.bytes_down)
     assert read[1] <= read[0] * 1.1
+
+
+async def test_a_turn_reads_what_changed_however_long_the_conversation(proxy: CountingProxy, postgres_url: str) -> None:
+    """Runs of 20 KB: a steady read sends the one that is new, and a token for each of the others."""
+    body, read = "x" * 20_000, []
+    async with AsyncPostgresDb(db_url=proxy.url(postgres_url)) as db:
+        await db.upsert_session(AgentSession(session_id="s", agent_id="a", user_id="u", created_at=1))
+        for number in range(60):
+            run = RunOutput(run_id=f"r{number}", session_id="s", agent_id="a", user_id="u", content=body)
+            await db.upsert_run(run, "s", "u")
+            with proxy.count() as counts:
+                session = await db.get_session("s")
+            assert len(session.runs) == number + 1
+            if number > 5:
+                assert counts.round_trips == 2
+                read.append(counts.bytes_down)
+    # A token has some twenty bytes, each way.
+    assert max(read) - min(read) < 60 * 60
+    assert max(read) < 2 * len(body)

@@ -9,6 +9,7 @@ from typing import Any
 from agnodb.contracts.objects import Objects
 from agnodb.contracts.repositories import Repositories
 from agnodb.databases.write_failures import safeguard
+from agnodb.executors.run_cache import RunCache
 from agnodb.policies import OnWriteFailed
 
 
@@ -22,6 +23,8 @@ class Methods:
     objects: Objects
     _place: str | None = None
     """The same for every object on the same database, and for its transactions."""
+    _run_cache: RunCache | None = None
+    """The runs that were read lately. A transaction has none: what is read in one may never be stored."""
     _on_write_failed: OnWriteFailed | None = None
     """The policy of a database. A transaction has none: its block gets the error, and undoes what it did before."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from agnodb.databases.methods.base import Methods, plain
+from agnodb.executors.run_cache import RunCache
 from agnodb.filters import Page
-from agnodb.records.sessions import SessionRecord
+from agnodb.records.sessions import SessionRecord, SessionType
 
 
 class SessionMethods(Methods):
@@ -22,16 +23,25 @@ class SessionMethods(Methods):
     ) -> Any:
         """The session with its runs in order, or None. At most two statements.
 
-        `runs_limit` attaches only the last so many runs that are history for a model.
+        `runs_limit` attaches only the last so many runs that are history for a model. The run objects of an agent's
+        session are shared with other reads of it: copy what you change, as agno does, or take `deserialize=False`.
         """
         session = await self.repositories.sessions.get(session_id, user_id=user_id)
         if session is None:
             return None
-        if runs_limit is None:
+        agents = session.session_type == SessionType.AGENT and plain(session_type) in (None, SessionType.AGENT)
+        if runs_limit is None and deserialize and agents and self._run_cache is not None:
+            runs = await self._cached_runs(session_id, self._run_cache)
+        elif runs_limit is None:
             runs = await self.repositories.runs.of_session(session_id)
         else:
             runs = await self.repositories.runs.history(session_id, runs_limit)
         return self._given(session, runs, session_type, deserialize)
+
+    async def _cached_runs(self, session_id: str, cache: RunCache) -> list[Any]:
+        held = cache.held(session_id)
+        stored = await self.repositories.runs.stored(session_id, held.runs.keys())
+        return cache.objects(session_id, held, stored, self.objects.history_run)
 
     def _given(self, session: SessionRecord, runs: Any, session_type: Any, deserialize: bool | None) -> Any:
         if deserialize:

@@ -98,6 +98,11 @@ class Dialect(ABC):
     def texts(self, values: Iterable[str]) -> Any:
         """A parameter for `any_of`."""
 
+    def row_token(self, table: Table) -> ColumnElement[Any] | None:
+        """A text that another one takes the place of with every write of a row of `table`, whoever writes; None where
+        the database keeps none."""
+        return None
+
     @abstractmethod
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """Whether `value` has the bind `name` (a `like_pattern`) in it, upper and lower case alike."""

@@ -106,6 +106,10 @@ class PostgresDialect(OnConflict):
     def texts(self, values: Iterable[str]) -> list[str]:
         return list(values)
 
+    def row_token(self, table: Table) -> ColumnElement[Any]:
+        # Where the row's version is, and the transaction that wrote it there: a place is used again by others only.
+        return literal_column("concat_ws(' ', xmin, ctid)", Text())
+
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return value.ilike(bindparam(name, type_=Text()), escape=LIKE_ESCAPE)
 

@@ -45,7 +45,7 @@ _NEW_CONTENT = {"likes": "coffee"}
 
 _READ = (
     "count_", "earliest", "get", "history", "latest", "list_", "of_session", "page", "report", "search", "stats",
-    "topics", "user_stats", "users",
+    "stored", "topics", "user_stats", "users",
 )  # fmt: skip
 _COMPUTING = ("get_metrics",)
 """It reads, but what it gives is computed and stored first."""

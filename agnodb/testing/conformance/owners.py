@@ -41,7 +41,7 @@ OWNERLESS: Mapping[str, tuple[str, ...]] = {
     ),
     "They go by a session or a schedule that was found for its owner": (
         "delete_schedule_runs", "get_latest_schedule_runs", "runs.history", "runs.of_session", "runs.of_sessions",
-        "schedule_runs.delete_completed", "schedule_runs.latest",
+        "runs.stored", "schedule_runs.delete_completed", "schedule_runs.latest",
     ),
     "Spans have no owner, and a stored one is never changed": (
         "create_span", "create_spans", "get_span", "get_span_stats", "get_spans", "spans.create_many",
