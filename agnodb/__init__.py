@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agnodb.databases.mongo import AsyncMongoDb, MongoDb
     from agnodb.databases.mysql import AsyncMySQLDb, MySQLDb
     from agnodb.databases.postgres import AsyncPostgresDb, PostgresDb
     from agnodb.databases.sqlite import AsyncSqliteDb, SqliteDb
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsyncMongoDb": "agnodb.databases.mongo",
     "AsyncMySQLDb": "agnodb.databases.mysql",
     "AsyncPostgresDb": "agnodb.databases.postgres",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
+    "MongoDb": "agnodb.databases.mongo",
     "MySQLDb": "agnodb.databases.mysql",
     "PostgresDb": "agnodb.databases.postgres",
     "SqliteDb": "agnodb.databases.sqlite",
@@ -58,6 +61,7 @@ _HOMES = {
 
 __all__ = [
     "AgnoDbError",
+    "AsyncMongoDb",
     "AsyncMySQLDb",
     "AsyncPostgresDb",
     "AsyncSqliteDb",
@@ -66,6 +70,7 @@ __all__ = [
     "DuplicateKeyError",
     "InvalidValueError",
     "MissingDriverError",
+    "MongoDb",
     "MySQLDb",
     "NotFoundError",
     "OwnershipError",

@@ -82,6 +82,19 @@ def decode(text: str | float) -> Any:
         raise InvalidValueError("The stored value is nested too deeply.") from None
 
 
+def tree(text: str) -> Any:
+    """The plain JSON value of a text of `encode`, its tags as they are: for a database that stores values, not text."""
+    try:
+        return _parse(text)
+    except RecursionError:
+        raise InvalidValueError("The stored value is nested too deeply.") from None
+
+
+def untagged(value: Any) -> Any:
+    """The value of a `tree`, which is used up."""
+    return _untag(value)
+
+
 # --- writing ---
 
 _PLAIN_ATOMS = frozenset({str, int, bool, NoneType})

@@ -199,6 +199,25 @@ def other_tables(arguments: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: value for name, value in arguments.items() if name.endswith("_table") and name not in kept}
 
 
+def names_for_agno(names: TableNames) -> dict[str, str]:
+    """The attributes under which agno looks for the names of the tables."""
+    return {
+        "session_table_name": names.sessions,
+        "runs_table_name": names.runs,
+        "memory_table_name": names.memories,
+        "metrics_table_name": names.metrics,
+        "eval_table_name": names.eval_runs,
+        "knowledge_table_name": names.knowledge,
+        "trace_table_name": names.traces,
+        "span_table_name": names.spans,
+        "versions_table_name": names.schema_versions,
+        "learnings_table_name": names.learnings,
+        "schedules_table_name": names.schedules,
+        "schedule_runs_table_name": names.schedule_runs,
+        "approvals_table_name": names.approvals,
+    }
+
+
 def connecting_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those among `arguments` that say how connections are made and kept (see `Connecting`)."""
     return {name: arguments[name] for name in Connecting.names() if arguments.get(name) is not None}

@@ -12,7 +12,13 @@ from sqlalchemy import URL, Engine, MetaData, Table, exc
 
 from agnodb.agno.base import adapter_of, objects
 from agnodb.config import Layout, TableNames, layout_from, upgrade_command
-from agnodb.databases.arguments import cache_arguments, other_tables, policy_arguments, table_arguments
+from agnodb.databases.arguments import (
+    cache_arguments,
+    names_for_agno,
+    other_tables,
+    policy_arguments,
+    table_arguments,
+)
 from agnodb.databases.transactions import Store, Transaction
 from agnodb.drivers import NOTHING_GIVEN, Connecting
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
@@ -87,22 +93,7 @@ class Settings:
 
     def table_name_attributes(self) -> dict[str, str]:
         """The attributes under which agno looks for the names of the tables."""
-        names = self.layout.names
-        return {
-            "session_table_name": names.sessions,
-            "runs_table_name": names.runs,
-            "memory_table_name": names.memories,
-            "metrics_table_name": names.metrics,
-            "eval_table_name": names.eval_runs,
-            "knowledge_table_name": names.knowledge,
-            "trace_table_name": names.traces,
-            "span_table_name": names.spans,
-            "versions_table_name": names.schema_versions,
-            "learnings_table_name": names.learnings,
-            "schedules_table_name": names.schedules,
-            "schedule_runs_table_name": names.schedule_runs,
-            "approvals_table_name": names.approvals,
-        }
+        return names_for_agno(self.layout.names)
 
     def to_dict(self) -> dict[str, Any]:
         """What is needed to construct the database again, without its password."""

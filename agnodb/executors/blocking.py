@@ -32,8 +32,8 @@ class BlockingState:
     async def there(self, work: Callable[[], Awaitable[T]]) -> T:
         return await work()
 
-    def lock(self) -> _BlockingLock:
-        return _BlockingLock()
+    def lock(self) -> BlockingLock:
+        return BlockingLock()
 
     async def wait(self, work: Callable[..., T], *args: Any) -> T:
         return work(*args)
@@ -84,7 +84,9 @@ class BlockingEngines:
             state.engine.dispose(close=self._process == os.getpid())
 
 
-class _BlockingLock:
+class BlockingLock:
+    """A lock of threads that is awaited like one of a loop."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
 

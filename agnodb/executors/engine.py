@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, exc, inspect
 
-from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError, UnavailableError
+from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError
 from agnodb.executors.joining import joined
-from agnodb.executors.outages import Outage, run_again
+from agnodb.executors.persisting import Persisting
 from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS, Attempts
 from agnodb.executors.states import Engines, EngineState, in_autocommit
 from agnodb.executors.transactions import Transaction
@@ -21,7 +21,7 @@ T = TypeVar("T")
 EnsureSchema = Callable[[Any], Awaitable[None]]
 
 
-class EngineExecutor:
+class EngineExecutor(Persisting):
     """Runs each shape on a pooled connection, in autocommit: one round trip.
 
     See `agnodb.sql.executor.Executor`.
@@ -47,9 +47,9 @@ class EngineExecutor:
     ) -> None:
         self._engines = engines
         self._ensure_schema, self._check_schema = ensure_schema, check_schema
-        self._upgrade, self._retry_timeout, self._busy_timeout = upgrade, retry_timeout, busy_timeout
+        Persisting.__init__(self, retry_timeout, busy_timeout)
+        self._upgrade = upgrade
         self._ready = self._closed = False
-        self._outage = Outage()
         self.shapes = 0
         """The number of shapes run so far."""
         self.statements = 0
@@ -76,43 +76,6 @@ class EngineExecutor:
                         raise self.translate(error) from error
                     self._ready = True
         return state
-
-    async def persist(
-        self,
-        once: Callable[[Attempts], Awaitable[T]],
-        *,
-        idempotent: bool,
-        seconds: float | None = None,
-        statement: str | None = None,
-    ) -> T:
-        """What `once(attempts)` returns, called again, for `seconds`, where that can help and harms nothing.
-
-        Once a call has given up on a database that cannot be reached, those that begin while it stays so do not wait:
-        an outage costs each call its patience once, not every statement of every run. `statement` is for the log.
-        """
-        attempts = Attempts(self._retry_timeout if seconds is None else seconds, self._busy_timeout)
-        hopeless, attempt = self._outage.given_up, 0
-        while True:
-            attempts.sent = attempts.lost = attempts.undone = False
-            attempt += 1
-            try:
-                result = await once(attempts)
-            except UnavailableError as failure:
-                if attempts.uncertain(failure):
-                    failure.facts["maybe_done"] = True
-                pause = attempts.pause(failure, idempotent=idempotent)
-                unreachable = attempts.unreachable(failure)
-                if unreachable:
-                    self._outage.goes_on(failure)
-                if pause is None or (hopeless and unreachable):
-                    self._outage.given_up = unreachable
-                    raise
-                if not unreachable:
-                    run_again(failure, statement, attempt, pause)
-            else:
-                self._outage.is_over()
-                return result
-            await self.state().sleep(pause)
 
     # -- statements -------------------------------------------------------------------------------------------
 

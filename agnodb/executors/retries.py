@@ -100,6 +100,8 @@ class Attempts:
         return self.sent and not self.undone and (self.lost or lost_by(failure.facts.get("sqlstate", "")))
 
     def _may_repeat(self, failure: UnavailableError, idempotent: bool) -> bool:
+        if failure.facts.get("refused"):
+            return True
         harmless = idempotent or self.undone or not self.sent
         sqlstate = failure.facts.get("sqlstate")
         if sqlstate is not None:

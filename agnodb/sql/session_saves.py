@@ -55,6 +55,7 @@ class SessionSaves(SqlRepository[SessionRecord]):
     # -- one statement ----------------------------------------------------------------------------------------
 
     async def write_if(self, saving: _Saving, condition: Condition, documents: Documents) -> Written | None:
+        """See `agnodb.rules.session_saves.Saves`."""
         row = await self._upsert_if(condition, saving, documents)
         return None if row is None else self._written(row, as_given=documents is saving.save.documents)
 
@@ -83,6 +84,7 @@ class SessionSaves(SqlRepository[SessionRecord]):
     # -- a row that others write too --------------------------------------------------------------------------
 
     async def settle(self, saving: _Saving) -> Written:
+        """See `agnodb.rules.session_saves.Saves`."""
         return await self._executor.repeatable(lambda executor: self._settle_within(executor, saving))
 
     async def _settle_within(self, executor: Executor, saving: _Saving) -> Written:

@@ -4,6 +4,7 @@ Environment:
     AGNODB_TEST_POSTGRES_URL   use this server instead of the wheel's, as a user who may create databases
     AGNODB_TEST_POSTGRES_BIN   start the server from the executables in this folder: another version than the wheel's
     AGNODB_TEST_MYSQL_URL      use this server of MySQL or MariaDB instead of a private MariaDB, as such a user too
+    AGNODB_TEST_MONGODB_URL    use this server instead of secantusdb, as a user who may create databases
     AGNODB_TEST_ALLOW_MISSING  backends (comma-separated) that may be missing: their tests are skipped then
 """
 
@@ -19,11 +20,13 @@ from typing import Any, TypeVar
 import pytest
 
 from agnodb.testing.mariadb import MariaDBServer, MySQLAccess
+from agnodb.testing.mongo_server import MongoServer, mongodb_version
 from agnodb.testing.pgbouncer import PgBouncer
 from agnodb.testing.servers import LOOPBACK, PostgresAccess, PostgresServer
 
 URL_VARIABLE = "AGNODB_TEST_POSTGRES_URL"
 MYSQL_URL_VARIABLE = "AGNODB_TEST_MYSQL_URL"
+MONGODB_URL_VARIABLE = "AGNODB_TEST_MONGODB_URL"
 ALLOW_MISSING_VARIABLE = "AGNODB_TEST_ALLOW_MISSING"
 
 BACKEND_OF_FIXTURE = {
@@ -33,6 +36,7 @@ BACKEND_OF_FIXTURE = {
     "pgbouncer_url": "pgbouncer",
     "mysql_server": "mysql",
     "sqlite_url": "sqlite",
+    "mongodb_server": "mongodb",
 }
 
 T = TypeVar("T")
@@ -115,6 +119,20 @@ def _started(config: pytest.Config, name: str, title: str, start: Callable[[], t
     if name in os.environ.get(ALLOW_MISSING_VARIABLE, "").split(","):
         pytest.skip(problem)
     pytest.fail(problem, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def mongodb_server(pytestconfig: pytest.Config) -> Iterator[str]:
+    """The URL of a server that speaks MongoDB's wire protocol, for the whole run."""
+    url = os.environ.get(MONGODB_URL_VARIABLE)
+    with ExitStack() as stack:
+
+        def start() -> tuple[str, str]:
+            found = url or stack.enter_context(MongoServer.start()).url
+            origin = MONGODB_URL_VARIABLE if url else "secantusdb, a process of its own"
+            return found, f"{mongodb_version(found)} ({origin})"
+
+        yield _started(pytestconfig, "mongodb", "MongoDB", start)
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def for_type_checkers() -> set[str]:
 def test_all_is_exactly_the_public_names() -> None:
     public = {name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")}
     public -= {"Any", "ClassVar"}
-    public |= {f"{way}{name}Db" for way in ("", "Async") for name in ("MySQL", "Postgres", "Sqlite")}
+    public |= {f"{way}{name}Db" for way in ("", "Async") for name in ("Mongo", "MySQL", "Postgres", "Sqlite")}
     public |= {"WriteFailure", "__version__"}
     assert list(agnodb.__all__) == sorted(public)
     assert for_type_checkers() == public - {"__version__"}

@@ -1,0 +1,139 @@
+"""A MongoDB client for each event loop, or for each process without one.
+
+A client belongs to the loop that first uses it: Motor's and PyMongo's asynchronous ones both wait on its futures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from agnodb.errors import MissingDriverError, WrongLoopError
+from agnodb.executors.blocking import BlockingLock
+
+_WAY_OUT = "The db_client of this database belongs to another event loop. Pass db_url= instead."
+
+
+async def settled(value: Any) -> Any:
+    """What a method of a driver's gives. All three drivers have the same methods: of Motor and of PyMongo's
+    asynchronous client some are awaited and others not (`aggregate`, `start_session`, `start_transaction`), of the
+    synchronous one none."""
+    return await value if inspect.isawaitable(value) else value
+
+
+class ClientState(Protocol):
+    """The client of one place (an event loop, or a process without one), and its way of waiting."""
+
+    client: Any
+
+    @property
+    def boot(self) -> AbstractAsyncContextManager[Any]:
+        """Held by the one call that makes sure of the collections."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+        ...
+
+
+class Clients(Protocol):
+    """The clients of all places that use one database object."""
+
+    def current(self) -> ClientState:
+        """The state of the place that asks. Raises WrongLoopError."""
+        ...
+
+    async def close(self) -> None:
+        """Close every client that was made here."""
+        ...
+
+
+class _LoopState:
+    def __init__(self, client: Any) -> None:
+        self.client, self.boot = client, asyncio.Lock()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class LoopClients:
+    """One client for each event loop. One that was passed in belongs to the loop that uses it first."""
+
+    def __init__(self, make: Callable[[], Any], given: Any = None) -> None:
+        self._make, self._given = make, given
+        self._states: dict[asyncio.AbstractEventLoop, _LoopState] = {}
+        self._lock = threading.Lock()
+
+    def current(self) -> ClientState:
+        """See `Clients`."""
+        loop = asyncio.get_running_loop()
+        state = self._states.get(loop)
+        if state is None:
+            with self._lock:
+                for other in [other for other in self._states if other.is_closed()]:
+                    del self._states[other]  # a client of a closed loop can no longer be closed
+                if self._given is not None and self._states:
+                    raise WrongLoopError(_WAY_OUT)
+                state = self._states[loop] = _LoopState(self._make() if self._given is None else self._given)
+        return state
+
+    async def close(self) -> None:
+        """See `Clients`."""
+        states, self._states = self._states, {}
+        for state in states.values() if self._given is None else ():
+            await settled(state.client.close())
+
+
+class _ProcessState:
+    def __init__(self, client: Any) -> None:
+        self.client, self.boot = client, BlockingLock()
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop
+
+
+class ProcessClients:
+    """One client for each process: a child that was forked opens its own connections."""
+
+    def __init__(self, make: Callable[[], Any], given: Any = None) -> None:
+        self._make, self._given = make, given
+        self._state: tuple[int, _ProcessState] | None = None
+        self._lock = threading.Lock()
+
+    def current(self) -> ClientState:
+        """See `Clients`."""
+        with self._lock:
+            if self._state is None or self._state[0] != os.getpid():
+                client = self._make() if self._given is None else self._given
+                self._state = os.getpid(), _ProcessState(client)
+            return self._state[1]
+
+    async def close(self) -> None:
+        """See `Clients`."""
+        state, self._state = self._state, None
+        if state is not None and self._given is None and state[0] == os.getpid():
+            state[1].client.close()
+
+
+def motor_client(url: str, options: dict[str, Any]) -> Any:
+    """Motor's client, or MissingDriverError."""
+    try:
+        from motor.motor_asyncio import AsyncIOMotorClient
+    except ImportError as error:
+        raise MissingDriverError(extra="mongo", driver="motor", detail=str(error)) from None
+    return AsyncIOMotorClient(url, **options)
+
+
+def pymongo_client(url: str, options: dict[str, Any]) -> Any:
+    """PyMongo's blocking client, or MissingDriverError."""
+    try:
+        from pymongo import MongoClient
+    except ImportError as error:
+        raise MissingDriverError(extra="mongo", driver="pymongo", detail=str(error)) from None
+    return MongoClient(url, **options)

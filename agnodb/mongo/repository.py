@@ -1,0 +1,198 @@
+"""What every Mongo repository is made of: commands, equality filters, pages and guarded upserts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from agnodb.contracts.strict_owner import StrictOwner
+from agnodb.errors import DuplicateKeyError
+from agnodb.filters import LISTINGS, Page
+from agnodb.models.base import Tables
+from agnodb.mongo.documents import FieldMap, texts
+from agnodb.mongo.executor import READS, Command, Executor
+from agnodb.policies import Policies
+from agnodb.records.base import Record
+
+R = TypeVar("R", bound=Record)
+G = TypeVar("G")
+
+Document = dict[str, Any]
+Match = Mapping[str, Any]
+
+_COUNT = {"$group": {"_id": None, "n": {"$sum": 1}}}
+
+
+class Collections:
+    """The collections of one database: their names, and how records become documents.
+
+    `place` is the same for every object on the same database, and another for another.
+    """
+
+    def __init__(self, tables: Tables, policies: Policies, place: str | None) -> None:
+        self.tables, self.policies, self.place = tables, policies, place
+        self._fields: dict[Any, FieldMap[Any]] = {}
+
+    def fields(self, record: type[R], concept: str) -> FieldMap[R]:
+        """The field map of `record`."""
+        found = self._fields.get(record)
+        if found is None:
+            found = self._fields[record] = FieldMap(record, getattr(self.tables, concept))
+        return found
+
+
+class MongoRepository(StrictOwner, Generic[R]):
+    """Base of the Mongo repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
+
+    concept: ClassVar[str]
+    record: type[R]
+    idempotent: ClassVar[frozenset[str]] = frozenset()
+    """The names of the writes that may be run twice: they leave and answer the same."""
+
+    def __init__(self, executor: Executor, collections: Collections) -> None:
+        self._executor, self._collections = executor, collections
+        self.policies = collections.policies
+        self.fields: FieldMap[R] = collections.fields(self.record, self.concept)
+        self.listing = LISTINGS[self.concept]
+        self.key = self.listing.key
+
+    def name_of(self, concept: str) -> str:
+        """The name of a collection."""
+        name: str = getattr(self._collections.tables, concept).name
+        return name
+
+    # -- running commands -------------------------------------------------------------------------------------
+
+    async def call(self, name: str, method: str, *args: Any, of: str | None = None, **options: Any) -> Any:
+        """What the driver's `method` returns, on this repository's collection or that `of` another concept."""
+        again = method in READS or name in self.idempotent
+        collection = self.name_of(of or self.concept)
+        return await self._executor.run(Command(f"{self.concept}.{name}", collection, method, args, options, again))
+
+    def read(self, document: Document) -> R:
+        """The record of a document."""
+        return self.fields.read(document)
+
+    def record_of(self, document: Document | None) -> R | None:
+        """The record of a document, or None."""
+        return None if document is None else self.read(document)
+
+    # -- reads ------------------------------------------------------------------------------------------------
+
+    async def find(self, **filters: Any) -> R | None:
+        """The one record whose fields equal `filters`, or None."""
+        match = self.fields.encode(filters)
+        return self.record_of(await self.call("find", "find_one", match, self.fields.projection))
+
+    async def paged(self, page: Page, match: Match) -> tuple[list[R], int]:
+        """The records of one page and the number of all that match, in one command.
+
+        The number is looked up beside the rows, not in a `$facet`: that would be one document, of 16 MB at most, and
+        its sort could use no index. Only a page beyond the last needs a second command, for the number.
+        """
+        page = page.checked(self.listing)
+        stages = [{"$match": dict(match)}, *self.ordered(page)]
+        if page.limit is None:
+            rows = await self.call("page", "aggregate", [*stages, {"$project": self.fields.projection}])
+            return await self.read_all(rows), len(rows)
+        rows = await self._limited(page, stages, [{"$match": dict(match)}])
+        if rows:
+            return await self.read_all(rows), rows[0]["agnodb_total"][0]["n"]
+        if not page.offset and page.limit != 0:
+            return [], 0
+        return [], await self.call("count", "count_documents", dict(match))
+
+    async def _limited(self, page: Page, stages: list[Any], counted: list[Any]) -> list[Document]:
+        if page.limit == 0:  # `$limit` must be positive
+            return []
+        total = {"from": self.name_of(self.concept), "pipeline": [*counted, _COUNT], "as": "agnodb_total"}
+        limits = [{"$skip": page.offset}, {"$limit": page.limit}]
+        shown = {"$project": {**self.fields.projection, "agnodb_total": 1}}
+        rows: list[Document] = await self.call("page", "aggregate", [*stages, *limits, {"$lookup": total}, shown])
+        return rows
+
+    async def read_all(self, rows: Sequence[Document]) -> list[R]:
+        """The records of documents."""
+        return [self.read(row) for row in rows]
+
+    def ordered(self, page: Page) -> list[Document]:
+        """The stages that sort by a checked page, with the key as the tiebreaker. Ties come as in agno, see the SQL
+        repositories."""
+        field, way = page.sort_by or self.listing.default_sort, 1 if page.sort_order == "asc" else -1
+        if field == self.key:
+            return [{"$sort": {field: way}}]
+        sorted_afterwards = field in ("updated_at", *self.listing.scans)
+        tie = 1 if sorted_afterwards else way
+        if field != "updated_at":
+            return [{"$sort": {field: way, self.key: tie}}]
+        changed = {"$ifNull": ["$updated_at", "$created_at"]}  # what was never changed counts by its creation
+        return [{"$set": {"agnodb_changed": changed}}, {"$sort": {"agnodb_changed": way, self.key: tie}}]
+
+    async def grouped(
+        self, name: str, stages: list[Document], page: Page, read: Callable[[Document], G]
+    ) -> tuple[list[G], int]:
+        """One page of the ordered groups that `stages` make, and the number of all. One command."""
+        page.checked(self.listing)
+        rows: list[Document] = [] if page.limit is None else [{"$skip": page.offset}]
+        if page.limit:
+            rows.append({"$limit": page.limit})
+        elif page.limit == 0:
+            rows = [{"$match": {"$expr": False}}]
+        facet = {"$facet": {"rows": rows or [{"$match": {}}], "total": [_COUNT]}}
+        (found,) = await self.call(name, "aggregate", [*stages, facet])
+        return [read(row) for row in found["rows"]], found["total"][0]["n"] if found["total"] else 0
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def upsert_where(
+        self, name: str, key: Any, guard: Match, update: Any, inserted: Mapping[str, Any]
+    ) -> Document | None:
+        """Apply `update` where the stored document also matches `guard`, else insert; what is stored then.
+
+        None where there is one that does not match. One command for what is stored already, two for what is new.
+        """
+        for _ in range(2):
+            stored = await self.updated_where(name, {self.key: key, **guard}, update)
+            if stored is not None:
+                return stored
+            if await self.insert_absent(key, inserted):
+                return dict(inserted)
+        return None
+
+    async def updated_where(self, name: str, match: Match, update: Any) -> Document | None:
+        """Apply `update` to the one document that matches; the changed document, or None."""
+        options: Document = {"return_document": True, "projection": self.fields.projection}
+        changed: Document | None = await self.call(name, "find_one_and_update", dict(match), update, **options)
+        return changed
+
+    async def insert_absent(self, key: Any, document: Mapping[str, Any]) -> bool:
+        """Insert `document`; False when the key is taken."""
+        # Inside a transaction an error on the key would end it.
+        if not self._executor.final and await self.call("look", "find_one", {self.key: key}, {"_id": 1}) is not None:
+            return False
+        try:
+            await self.call("insert", "insert_one", dict(document))
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def insert(self, record: R) -> None:
+        """Insert `record`. Raises DuplicateKeyError when its key, or a unique value, is taken."""
+        await self.call("insert", "insert_one", self.fields.encode(self.fields.values(record)))
+
+    async def change(self, changes: Mapping[str, Any], **filters: Any) -> R | None:
+        """Set `changes` in the one document whose fields equal `filters`; the changed record, or None."""
+        return await self.changed_where(self.fields.encode(filters), {"$set": self.fields.encode(changes)})
+
+    async def changed_where(self, match: Match, update: Any) -> R | None:
+        """Apply `update` to the one document that matches; the changed record, or None."""
+        return self.record_of(await self.updated_where("change", match, update))
+
+    async def delete_where(self, match: Match) -> int:
+        """Delete what matches; the number deleted."""
+        done = await self.call("delete", "delete_many", dict(match))
+        return int(done.deleted_count)
+
+    async def delete_any(self, keys: Iterable[str], **filters: Any) -> int:
+        """Delete the documents with one of `keys` whose fields also equal `filters`; the number deleted."""
+        return await self.delete_where({self.key: {"$in": texts(keys)}, **self.fields.encode(filters)})

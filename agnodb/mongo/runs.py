@@ -1,0 +1,240 @@
+"""Runs in MongoDB."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from agnodb import clock, codec
+from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError, UnavailableError
+from agnodb.filters import Page, present
+from agnodb.mongo.documents import decoded, equal, texts, unfolded
+from agnodb.mongo.ownership import may_write
+from agnodb.mongo.repository import Document, MongoRepository
+from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
+from agnodb.rules.values import text_in
+
+_PLACE = {"run_id": 1, "user_id": 1, "run_index": 1, "created_at": 1, "updated_at": 1, "_id": 0}
+_RESAVED = ("status", "run_data", "parent_run_id", "updated_at")
+_ROUNDS = 100
+
+
+class MongoRunRepository(MongoRepository[RunRecord]):
+    """See `agnodb.contracts.runs.RunRepository`."""
+
+    concept = "runs"
+    record = RunRecord
+    idempotent = frozenset({"resave"})
+
+    async def get(self, run_id: str) -> RunRecord | None:
+        return await self.find(run_id=run_id)
+
+    async def page(
+        self,
+        page: Page,
+        *,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        status: str | None = None,
+    ) -> tuple[list[RunRecord], int]:
+        filters = present(
+            session_id=session_id,
+            user_id=user_id,
+            agent_id=agent_id,
+            team_id=team_id,
+            workflow_id=workflow_id,
+            status=status,
+        )
+        return await self.paged(page, self.fields.encode(filters))
+
+    def ordered(self, page: Page) -> list[Document]:
+        stages = super().ordered(page)
+        if page.sort_by != "run_index":
+            return stages
+        sort = stages[-1]["$sort"]  # a place is one among the runs of a session
+        return [{"$sort": {"run_index": sort["run_index"], "created_at": 1, "run_id": sort["run_id"]}}]
+
+    # -- the runs of sessions, in order -------------------------------------------------------------------------
+
+    async def of_session(self, session_id: str) -> list[Any]:
+        return await self._documents({"session_id": text_in(session_id)}, 1)
+
+    async def stored(self, session_id: str, known: Collection[Hashable] = ()) -> list[StoredRun]:
+        # Without a version that agno's writes advance too, the text of a run is its token.
+        match, shown = {"session_id": text_in(session_id)}, {"run_id": 1, "run_data": 1, "_id": 0}
+        runs = []
+        for row in await self.call("stored", "find", match, shown, sort=self._order(1)):
+            text = unfolded(row.get("run_data")) or "null"
+            runs.append(StoredRun((row["run_id"], hash(text), len(text)), len(text), partial(codec.decode, text)))
+        return runs
+
+    async def history(self, session_id: str, limit: int) -> list[Any]:
+        limit = Page(limit).checked(self.listing).limit or 0
+        if limit == 0:  # to MongoDB that is no limit
+            return []
+        told = {"parent_run_id": None, "status": {"$nin": list(HISTORY_SKIP_STATUSES)}}
+        latest = await self._documents({"session_id": text_in(session_id), **told}, -1, limit=limit)
+        return latest[::-1]
+
+    async def of_sessions(self, session_ids: Iterable[str]) -> dict[str, list[Any]]:
+        match = {"session_id": {"$in": texts(session_ids)}}
+        shown = {"session_id": 1, "run_data": 1, "_id": 0}
+        sort = [("session_id", 1), *self._order(1)]
+        rows: dict[str, list[Any]] = {}
+        for row in await self.call("of_sessions", "find", match, shown, sort=sort):
+            session_id = self.fields.read({"session_id": row["session_id"]}).session_id
+            rows.setdefault(session_id, []).append(decoded(row.get("run_data")))
+        return rows
+
+    async def _documents(self, match: dict[str, Any], way: int, **options: Any) -> list[Any]:
+        shown = {"run_data": 1, "_id": 0}
+        rows = await self.call("documents", "find", match, shown, sort=self._order(way), **options)
+        return [decoded(row.get("run_data")) for row in rows]
+
+    @staticmethod
+    def _order(way: int) -> list[tuple[str, int]]:
+        return [("run_index", way), ("created_at", way), ("run_id", way)]
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def upsert(self, run: RunRecord) -> RunRecord:
+        given = self._given(run)
+        for _ in range(2):
+            stored = await self._resave(given)
+            if stored is not None:
+                return replace(run, **self._place(stored))
+            placed = await self._append(given)
+            if placed is not None:
+                return replace(run, **self._place(placed))
+        raise await self._refusal(run)
+
+    async def _resave(self, given: Document) -> Document | None:
+        """Change the stored run; None when there is none that the writer may change. One command, and one more for a
+        run without an owner: it is its session's."""
+        user_id = given["user_id"]
+        match = {"run_id": given["run_id"], "session_id": given["session_id"]}
+        changes = {name: given[name] for name in _RESAVED}
+        if user_id is not None:
+            match["user_id"], changes["user_id"] = user_id, user_id
+        stored = await self._resaved(match, changes)
+        if stored is not None or user_id is None:
+            return stored
+        if await self._session(given) is None:
+            return None
+        return await self._resaved({**match, "user_id": None}, changes)
+
+    async def _resaved(self, match: Document, changes: Document) -> Document | None:
+        options: dict[str, Any] = {"return_document": True, "projection": _PLACE}
+        stored: Document | None = await self.call("resave", "find_one_and_update", match, {"$set": changes}, **options)
+        return stored
+
+    async def _append(self, given: Document) -> Document | None:
+        """Insert the run at the end of its session; None when its id is taken, or the session is not the writer's.
+
+        The session's counter gives the place, so racing runs never get one. The last stored place is only the floor,
+        for sessions whose runs agno's own adapter wrote.
+        """
+        if await self.call("look", "find_one", {"run_id": given["run_id"]}, {"_id": 1}) is not None:
+            return None
+        match, way = {"session_id": given["session_id"]}, [("run_index", -1)]
+        last = await self.call("last", "find_one", match, {"run_index": 1}, sort=way)
+        floor = -1 if last is None or last.get("run_index") is None else last["run_index"]
+        counted = {"$max": [{"$ifNull": ["$agnodb_run_counter", 0]}, floor + 1]}
+        mine = {**match, **may_write(given["user_id"])}
+        session = await self.call(
+            "place",
+            "find_one_and_update",
+            mine,
+            [{"$set": {"agnodb_run_counter": {"$add": [counted, 1]}}}],
+            of="sessions",
+            return_document=True,
+            projection={"agnodb_run_counter": 1},
+        )
+        if session is None:
+            return None
+        document = {**given, "run_index": session["agnodb_run_counter"] - 1}
+        return document if await self.insert_absent(given["run_id"], document) else None
+
+    async def append_if_absent(self, run: RunRecord) -> bool:
+        if await self._append(self._given(run)) is not None:
+            return True
+        if await self.get(run.run_id) is not None:
+            return False
+        raise await self._refusal(run)
+
+    def _given(self, run: RunRecord) -> Document:
+        now = clock.now()
+        created_at = now if run.created_at is None else run.created_at
+        values = {**self.fields.values(run), "created_at": created_at, "updated_at": now, "run_index": None}
+        return self.fields.encode(values)
+
+    def _place(self, stored: Document) -> dict[str, Any]:
+        known = self.fields.read({name: stored.get(name) for name in _PLACE if name != "_id"})
+        return {name: getattr(known, name) for name in ("user_id", "run_index", "created_at", "updated_at")}
+
+    async def _refusal(self, run: RunRecord) -> NotFoundError | OwnershipError:
+        """Why a run could not be written: asked only after it was refused."""
+        if await self._session({"session_id": text_in(run.session_id), "user_id": None}) is None:
+            return NotFoundError("There is no such session.", session_id=run.session_id, run_id=run.run_id)
+        return OwnershipError(session_id=run.session_id, run_id=run.run_id, user_id=run.user_id)
+
+    async def _session(self, given: Document) -> Document | None:
+        """The session of `given`, if the writer may change it."""
+        match = {"session_id": given["session_id"], **may_write(given["user_id"])}
+        found: Document | None = await self.call("session", "find_one", match, {"_id": 1}, of="sessions")
+        return found
+
+    async def patch(
+        self,
+        run_id: str,
+        session_id: str,
+        change: Callable[[RunRecord], dict[str, Any] | None],
+        *,
+        user_id: str | None = None,
+    ) -> bool | None:
+        mine = self.fields.encode({"run_id": run_id, "session_id": session_id, "user_id": user_id})
+        if await self._session(mine) is None:
+            return None
+        match = {"run_id": mine["run_id"], "session_id": mine["session_id"], **may_write(mine["user_id"])}
+        for _ in range(_ROUNDS):
+            found = await self.call("look", "find_one", match, self.fields.projection)
+            if found is None:
+                return None
+            unchanged = equal({name: copy.deepcopy(found.get(name)) for name in self.fields.columns})
+            values = change(self.read(found))
+            if values is None:
+                return False
+            changes = self.fields.encode({**values, "updated_at": clock.now()})
+            done = await self.call("patch", "update_one", unchanged, {"$set": changes})
+            if done.matched_count:
+                return True
+        raise UnavailableError(run_id=run_id, detail="others change this run all the time")
+
+    async def cancel(
+        self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None
+    ) -> bool:
+        if expected_status not in ("PENDING", "RUNNING"):
+            raise InvalidValueError("Only a pending or a running run can be cancelled.", detail=expected_status)
+
+        def cancelled(run: RunRecord) -> dict[str, Any] | None:
+            if run.status != expected_status:
+                return None
+            data = run.run_data if isinstance(run.run_data, dict) else {}
+            explained = {} if data.get("content") not in (None, "") else {"content": reason}
+            return {"status": "CANCELLED", "run_data": {**data, "status": "CANCELLED", **explained}}
+
+        return bool(await self.patch(run_id, session_id, cancelled, user_id=user_id))
+
+    # -- deletes ----------------------------------------------------------------------------------------------
+
+    async def delete(self, run_id: str) -> bool:
+        return await self.delete_where({"run_id": text_in(run_id)}) > 0
+
+    async def delete_many(self, run_ids: Iterable[str]) -> int:
+        return await self.delete_any(run_ids)

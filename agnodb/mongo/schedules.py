@@ -1,0 +1,111 @@
+"""Schedules in MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agnodb import clock
+from agnodb.errors import InvalidValueError
+from agnodb.filters import Page, present
+from agnodb.mongo.documents import texts
+from agnodb.mongo.repository import MongoRepository
+from agnodb.records.schedules import (
+    ON_DEMAND,
+    ScheduleRecord,
+    provenance_changes,
+    run_endpoints,
+    schedule_changes,
+)
+from agnodb.rules.values import integer_in, text_in
+
+
+class MongoScheduleRepository(MongoRepository[ScheduleRecord]):
+    """See `agnodb.contracts.schedules.ScheduleRepository`."""
+
+    concept = "schedules"
+    record = ScheduleRecord
+
+    async def get(self, schedule_id: str, *, user_id: str | None = None) -> ScheduleRecord | None:
+        return await self.find(id=schedule_id, **present(user_id=user_id))
+
+    async def get_by_name(self, name: str, *, user_id: str | None) -> ScheduleRecord | None:
+        return await self.find(name=name, user_id=user_id)
+
+    async def page(
+        self, page: Page, *, enabled: bool | None = None, user_id: str | None = None
+    ) -> tuple[list[ScheduleRecord], int]:
+        return await self.paged(page, self.fields.encode(present(enabled=enabled, user_id=user_id)))
+
+    async def create(self, schedule: ScheduleRecord) -> ScheduleRecord:
+        stored = replace(schedule, created_at=clock.now() if schedule.created_at is None else schedule.created_at)
+        await self.insert(stored)
+        return stored
+
+    # -- changes ----------------------------------------------------------------------------------------------
+
+    async def update(
+        self, schedule_id: str, changes: Mapping[str, Any], *, user_id: str | None = None
+    ) -> ScheduleRecord | None:
+        made = {**schedule_changes(changes), "updated_at": clock.now()}
+        return await self.change(made, id=schedule_id, **present(user_id=user_id))
+
+    async def stamp(self, schedule_id: str, provenance: Mapping[str, Any]) -> bool:
+        made = {**provenance_changes(provenance), "updated_at": clock.now()}
+        return await self.change(made, id=schedule_id) is not None
+
+    async def disable_for_target(self, target_type: str, target_id: str, *, reason: str | None = None) -> int:
+        aimed = [
+            {"target_type": text_in(target_type), "target_id": text_in(target_id)},
+            {"endpoint": {"$in": texts(run_endpoints(target_type, target_id))}},
+        ]
+        changes = self.fields.encode({"enabled": False, "disabled_reason": reason, "updated_at": clock.now()})
+        match = {"$or": aimed, "enabled": True}
+        done = await self.call("disable_for_target", "update_many", match, {"$set": changes})
+        return int(done.matched_count)
+
+    # -- the lock of the worker that runs it --------------------------------------------------------------------
+
+    async def claim_due(self, worker_id: str, *, lock_grace_seconds: int = 300) -> ScheduleRecord | None:
+        now, grace = clock.now(), integer_in(lock_grace_seconds)
+        if grace < 0:
+            raise InvalidValueError("The grace of a lock must not be negative.", detail=repr(lock_grace_seconds))
+        free = [{"locked_by": None}, {"locked_at": {"$lte": now - grace}}]
+        due = {"enabled": True, "next_run_at": {"$lte": now}, "$or": free}
+        lock = {"$set": {"locked_by": text_in(worker_id), "locked_at": now}}
+        options: dict[str, Any] = {"sort": [("next_run_at", 1), ("id", 1)], "return_document": True}
+        projection = self.fields.projection
+        found = await self.call("claim_due", "find_one_and_update", due, lock, projection=projection, **options)
+        return self.record_of(found)
+
+    async def release(
+        self,
+        schedule_id: str,
+        *,
+        next_run_at: int | None = None,
+        worker_id: str | None = None,
+        locked_at: int | None = None,
+    ) -> bool:
+        match = self.fields.encode(present(id=schedule_id, locked_by=worker_id, locked_at=locked_at))
+        following: Any = "$next_run_at" if next_run_at is None else integer_in(next_run_at)
+        changes = {
+            "locked_by": None,
+            "locked_at": None,
+            "next_run_at": {"$cond": [{"$eq": ["$cron_expr", ON_DEMAND]}, None, following]},
+            "updated_at": clock.now(),
+        }
+        done = await self.call("release", "update_one", match, [{"$set": changes}])
+        return bool(done.matched_count)
+
+    async def delete(self, schedule_id: str, *, user_id: str | None = None) -> bool:
+        mine = self.fields.encode(present(id=schedule_id, user_id=user_id))
+
+        async def delete(executor: Any) -> bool:
+            inside = type(self)(executor, self._collections)
+            if await inside.call("mine", "find_one", mine, {"_id": 1}) is None:
+                return False
+            await inside.call("delete_runs", "delete_many", {"schedule_id": mine["id"]}, of="schedule_runs")
+            return await inside.delete_where(mine) > 0
+
+        return await self._executor.repeatable(delete)

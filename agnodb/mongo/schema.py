@@ -1,0 +1,122 @@
+"""The collections, their indexes, and which step they are at.
+
+Steps are numbered and only make what is missing, so each may be run twice and by several processes at once, and takes
+over collections that agno's own adapter made. The row of a set of collections in `agnodb_version` tells the last one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Column, Index, Table, UniqueConstraint
+
+from agnodb.config import Layout
+from agnodb.errors import SchemaOutdatedError
+from agnodb.filters import LISTINGS
+from agnodb.models.base import Tables
+from agnodb.records.schema_versions import AGNO_SCHEMA_VERSION
+
+VERSIONS = "agnodb_version"
+_AGNOS_NAMES: dict[tuple[str, ...], str] = {("user_id", "name"): "uq_user_name"}
+
+Keys = tuple[tuple[str, ...], bool]
+"""The fields of an index, and whether it is unique."""
+
+
+async def _settled(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+def indexes(concept: str, table: Table) -> list[Keys]:
+    """What serves each filter and each sort: the indexes of the model, and one for each field of the listing."""
+    listing = LISTINGS[concept]
+    found: dict[tuple[str, ...], bool] = {(listing.key,): True}
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            found[tuple(column.name for column in constraint.columns)] = True
+    for index in table.indexes:
+        if all(isinstance(part, Column) for part in index.expressions):
+            keys = tuple(part.name for part in index.expressions if isinstance(part, Column))
+            found[keys] = found.get(keys, False) or _is_unique(index)
+    if concept == "schedules":
+        found["user_id", "name"] = True  # no owner is one owner here
+    for name in (*listing.filters, *listing.ranges, *listing.sorts):
+        found.setdefault((name,), False)
+    return list(found.items())
+
+
+def _is_unique(index: Index) -> bool:
+    # Partial ones are for NULL, which to MongoDB is a value like any other.
+    return bool(index.unique) and not any(name.endswith("_where") for name in index.dialect_kwargs)
+
+
+async def _make_indexes(database: Any, tables: Tables, _layout: Layout) -> None:
+    for concept in LISTINGS:
+        table: Table = getattr(tables, concept)
+        for keys, unique in indexes(concept, table):
+            name = _AGNOS_NAMES.get(keys) if concept == "schedules" else None
+            options = {"name": name} if name else {}
+            await _settled(database[table.name].create_index([(key, 1) for key in keys], unique=unique, **options))
+
+
+async def _stamp(database: Any, tables: Tables, _layout: Layout) -> None:
+    now = datetime.now(UTC).isoformat()
+    versions = tables.schema_versions.name
+    for concept in LISTINGS:
+        name = getattr(tables, concept).name
+        first = {"version": AGNO_SCHEMA_VERSION, "created_at": now, "updated_at": now}
+        await _settled(database[versions].update_one({"table_name": name}, {"$setOnInsert": first}, upsert=True))
+
+
+STEPS: tuple[tuple[str, Callable[[Any, Tables, Layout], Awaitable[None]]], ...] = (
+    ("m001", _make_indexes),
+    ("m002", _stamp),
+)
+HEAD = STEPS[-1][0]
+
+
+async def current(database: Any, layout: Layout) -> str | None:
+    """The last step of this set of collections, or None."""
+    found = await _settled(database[VERSIONS].find_one({"_id": layout.key}))
+    return None if found is None else str(found["revision"])
+
+
+async def upgrade(database: Any, tables: Tables, layout: Layout) -> list[str]:
+    """Do all steps that are left; their names. Each is recorded when it is done."""
+    at, done = await current(database, layout), []
+    for name, step in STEPS:
+        if at is None or name > at:
+            await step(database, tables, layout)
+            update = {"$max": {"revision": name}}
+            await _settled(database[VERSIONS].update_one({"_id": layout.key}, update, upsert=True))
+            done.append(name)
+    return done
+
+
+async def ensure(database: Any, tables: Tables, layout: Layout, *, create: bool, command: str) -> None:
+    """What a server does at its first call: make the collections where there are none yet.
+
+    Raises SchemaOutdatedError, with the `command` to run, where they are at an older step.
+    """
+    at = await current(database, layout)
+    if at is not None and at >= HEAD:
+        return
+    if at is None and create:
+        await upgrade(database, tables, layout)
+        return
+    raise SchemaOutdatedError(command=command, detail=f"at {at or 'nothing'}, head is {HEAD}")
+
+
+async def make_all(database: Any, tables: Tables, layout: Layout) -> None:
+    """Make what is missing, at whatever step it is."""
+    for _, step in STEPS:
+        await step(database, tables, layout)
+    await upgrade(database, tables, layout)
+
+
+async def has_collection(database: Any, name: str) -> bool:
+    """Whether there is a collection of that name."""
+    return name in await _settled(database.list_collection_names())

@@ -1,0 +1,119 @@
+"""Sessions in MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from agnodb import clock
+from agnodb.errors import InvalidValueError
+from agnodb.filters import Page, present
+from agnodb.mongo.documents import texts
+from agnodb.mongo.ownership import may_write
+from agnodb.mongo.searching import contains
+from agnodb.mongo.session_saves import SessionSaves
+from agnodb.records.sessions import SessionRecord, SessionType
+from agnodb.rules.session_saves import ACTIVE, COMPONENT, inserted, save
+from agnodb.rules.values import integer_in, text_in
+
+
+class MongoSessionRepository(SessionSaves):
+    """See `agnodb.contracts.sessions.SessionRepository`."""
+
+    concept = "sessions"
+    idempotent = frozenset({"set_data"})
+
+    async def get(
+        self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
+    ) -> SessionRecord | None:
+        return await self.find(session_id=session_id, **present(user_id=user_id, session_type=session_type))
+
+    async def page(
+        self,
+        page: Page,
+        *,
+        session_type: str | None = None,
+        user_id: str | None = None,
+        component_id: str | None = None,
+        name: str | None = None,
+        created_from: int | None = None,
+        created_to: int | None = None,
+    ) -> tuple[list[SessionRecord], int]:
+        match: dict[str, Any] = self.fields.encode(present(session_type=session_type, user_id=user_id))
+        if component_id is not None:
+            kinds = list(SessionType) if session_type is None else [SessionType(session_type)]
+            match["$or"] = [{COMPONENT[kind][0]: text_in(component_id)} for kind in kinds]
+        if name is not None:
+            match["session_data.session_name"] = contains(name)
+        created = present(**{"$gte": created_from, "$lte": created_to})
+        if created:
+            match["created_at"] = {bound: integer_in(moment) for bound, moment in created.items()}
+        return await self.paged(page, match)
+
+    async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
+        return await save(self, self.saving(session, self._given(session, updated_at)))
+
+    async def insert_if_absent(self, session: SessionRecord) -> bool:
+        saving = self.saving(session, self._given(session))
+        if not await self.insert_absent(saving.given.inserted["session_id"], saving.given.inserted):
+            return False
+        inserted(self, saving)
+        return True
+
+    def _given(self, session: SessionRecord, updated_at: int | None = None) -> Any:
+        try:
+            component = COMPONENT[SessionType(session.session_type)]
+        except ValueError as error:
+            raise InvalidValueError("A session is of an agent, a team or a workflow.") from error
+        return self.given(session, component, clock.now(), updated_at)
+
+    async def rename(
+        self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None
+    ) -> SessionRecord | None:
+        match = self.fields.encode(present(session_id=session_id, user_id=user_id, session_type=session_type))
+        stored = {"$literal": self.fields.encode({"session_data": {"session_name": name}})["session_data"]}
+        return await self.changed_where(
+            match,
+            [
+                {
+                    "$set": {
+                        "session_data": {"$mergeObjects": ["$session_data", stored]},
+                        "agnodb_row_version": {"$add": [{"$ifNull": ["$agnodb_row_version", 0]}, 1]},
+                    }
+                }
+            ],
+        )
+
+    async def set_data(self, session_id: str, data: object, *, user_id: str | None = None) -> bool:
+        given = self.fields.encode({"session_id": session_id, "session_data": data, "user_id": user_id})
+        match = {"session_id": given["session_id"], **may_write(given["user_id"])}
+        changes = {"session_data": given["session_data"], "updated_at": clock.now()}
+        done = await self.call("set_data", "update_one", match, {"$set": changes, "$inc": {"agnodb_row_version": 1}})
+        return bool(done.matched_count)
+
+    async def reassign_owner(self, session_id: str, *, previous_user_id: str, user_id: str | None) -> bool:
+        given = self.fields.encode({"session_id": session_id, "user_id": user_id})
+        active = {"session_id": given["session_id"], "status": {"$in": list(ACTIVE)}}
+        if await self.call("active", "find_one", active, {"_id": 1}, of="runs") is not None:
+            return False
+        match = {"session_id": given["session_id"], "user_id": text_in(previous_user_id)}
+        done = await self.call("reassign_owner", "update_one", match, {"$set": {"user_id": given["user_id"]}})
+        return bool(done.matched_count)
+
+    async def delete(self, session_id: str, *, user_id: str | None = None) -> bool:
+        return await self.delete_many([session_id], user_id=user_id) > 0
+
+    async def delete_many(self, session_ids: Iterable[str], *, user_id: str | None = None) -> int:
+        # There are no foreign keys: the session goes last, so that what a failure leaves can be deleted again.
+        chosen = {"session_id": {"$in": texts(session_ids)}}
+
+        async def delete(executor: Any) -> int:
+            inside = type(self)(executor, self._collections)
+            match = {**chosen, **inside.fields.encode(present(user_id=user_id))}
+            found = await inside.call("mine", "distinct", "session_id", match)
+            if not found:
+                return 0
+            await inside.call("delete_runs", "delete_many", {"session_id": {"$in": found}}, of="runs")
+            return await inside.delete_where({"session_id": {"$in": found}})
+
+        return await self._executor.repeatable(delete)

@@ -1,0 +1,162 @@
+"""Spans in MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from agnodb.errors import DuplicateKeyError, InvalidValueError
+from agnodb.filters import Listing, Page, present
+from agnodb.mongo.repository import Document, MongoRepository
+from agnodb.mongo.statistics import DURATIONS, group, of_status, p95
+from agnodb.records.spans import SpanRecord
+from agnodb.rules.placeholders import placeholders
+from agnodb.rules.times import time_from, time_in, time_now
+from agnodb.rules.values import text_in
+
+_TIMES = ("start_time", "end_time", "created_at")
+_TYPE = "openinference.span.kind"
+_STATS = (
+    "name",
+    "span_type",
+    "total_calls",
+    "avg_duration_ms",
+    "p95_duration_ms",
+    "max_duration_ms",
+    "error_count",
+    "last_called_at",
+)
+_STATS_LISTING = Listing(key="name", sorts=_STATS[2:], default_sort="total_calls", default_order="desc")
+
+Spans = list[SpanRecord]
+Groups = tuple[list[dict[str, Any]], int]
+
+
+class MongoSpanRepository(MongoRepository[SpanRecord]):
+    """See `agnodb.contracts.spans.SpanRepository`."""
+
+    concept = "spans"
+    record = SpanRecord
+
+    # -- reads ------------------------------------------------------------------------------------------------
+
+    async def get(self, span_id: str) -> SpanRecord | None:
+        return await self.find(span_id=span_id)
+
+    async def page(
+        self,
+        page: Page,
+        *,
+        trace_id: str | None = None,
+        parent_span_id: str | None = None,
+        name: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+    ) -> tuple[list[SpanRecord], int]:
+        filters = self.fields.encode(present(trace_id=trace_id, parent_span_id=parent_span_id, name=name))
+        return await self.paged(page, {**filters, **self._started(start_time, end_time)})
+
+    async def earliest(
+        self, limit: int | None = None, *, trace_id: str | None = None, parent_span_id: str | None = None
+    ) -> Spans:
+        page = Page(limit).checked(self.listing)
+        match = self.fields.encode(present(trace_id=trace_id, parent_span_id=parent_span_id))
+        if limit == 0:
+            return []
+        limits = [] if limit is None else [{"$limit": limit}]
+        stages = [{"$match": match}, *self.ordered(page), *limits, {"$project": self.fields.projection}]
+        return [self.read(row) for row in await self.call("earliest", "aggregate", stages)]
+
+    @staticmethod
+    def _started(from_time: Any, to_time: Any) -> Document:
+        """from_time <= start <= to_time, as far as they are set."""
+        bounds = {} if from_time is None else {"$gte": time_from(from_time)}
+        if to_time is not None:
+            bounds["$lte"] = time_in(to_time)
+        return {"start_time": bounds} if bounds else {}
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def create_many(self, spans: Iterable[SpanRecord]) -> int:
+        rows: dict[str, Document] = {}
+        refused: list[InvalidValueError] = []
+        now = time_now()
+        for span in spans:
+            try:
+                values = self.fields.values(span)
+                values["created_at"] = now if span.created_at is None else span.created_at
+                row = self.fields.encode({**values, **{name: time_in(values[name]) for name in _TIMES}})
+            except InvalidValueError as error:
+                refused.append(error)
+            else:
+                rows.setdefault(row["span_id"], row)
+        made = sorted(rows.values(), key=lambda row: str(row["span_id"]))
+        stored = 0
+        if made:
+            # The traces first: what fails in between leaves placeholders, never spans of no trace.
+            await self._insert_absent("traces", "trace_id", placeholders(made, now))
+            stored = await self._insert_absent("spans", "span_id", made)
+        if refused:
+            detail = f"{refused[0]} {refused[0].detail or ''}"
+            message = "Some spans cannot be stored; the others are."
+            raise InvalidValueError(message, detail=detail, refused=len(refused)) from refused[0]
+        return stored
+
+    async def _insert_absent(self, concept: str, key: str, documents: list[Document]) -> int:
+        """Insert those of `documents` whose key is not taken; their number. One command."""
+        if not self._executor.final:  # an error on a key would end the transaction
+            keys = {key: {"$in": [document[key] for document in documents]}}
+            taken = set(await self.call("taken", "distinct", key, keys, of=concept))
+            documents = [document for document in documents if document[key] not in taken]
+            if not documents:
+                return 0
+        copies = [dict(document) for document in documents]
+        try:
+            done = await self.call("create", "insert_many", copies, of=concept, ordered=False)
+        except DuplicateKeyError as taken_keys:
+            return int(taken_keys.facts.get("inserted", 0))
+        return len(done.inserted_ids)
+
+    # -- statistics -------------------------------------------------------------------------------------------
+
+    async def stats(
+        self,
+        page: Page,
+        *,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+        name: str | None = None,
+        span_type: str | None = None,
+    ) -> Groups:
+        sorting = page.checked(_STATS_LISTING)
+        match = {**self.fields.encode(present(name=name)), **self._started(start_time, end_time)}
+        kind = {"$getField": {"field": {"$literal": _TYPE}, "input": {"$ifNull": ["$attributes", {}]}}}
+        stages: list[Document] = [{"$match": match}, {"$set": {"span_type": {"$ifNull": [kind, None]}}}]
+        if span_type is not None:
+            stages.append({"$match": {"span_type": text_in(span_type)}})
+        components = present(agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
+        if components:
+            joined = {"from": self.name_of("traces"), "localField": "trace_id", "foreignField": "trace_id"}
+            of_trace = {f"trace.{component}": text_in(value) for component, value in components.items()}
+            stages += [{"$lookup": {**joined, "as": "trace"}}, {"$match": of_trace}]
+        values = {
+            "_id": {"name": "$name", "span_type": "$span_type"},
+            "total_calls": {"$sum": 1},
+            **DURATIONS,
+            "error_count": of_status("status_code", "ERROR"),
+            "last_called_at": {"$max": "$start_time"},
+        }
+        way = 1 if sorting.sort_order == "asc" else -1
+        untyped = {"$cond": [{"$eq": ["$_id.span_type", None]}, 1, 0]}
+        stages += [
+            {"$sort": {"duration_ms": 1}},
+            {"$group": values},
+            {"$set": {"p95_duration_ms": p95(), "untyped": untyped}},
+            {"$sort": {str(sorting.sort_by): way, "_id.name": 1, "untyped": 1, "_id.span_type": 1}},
+        ]
+        groups = Page(page.limit, page.page)
+        return await self.grouped("stats", stages, groups, lambda row: group(_STATS, {**row, **row["_id"]}))

@@ -1,0 +1,201 @@
+"""Traces in MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
+
+from agnodb.errors import InvalidValueError, OwnershipError, UnavailableError
+from agnodb.filters import Page, present
+from agnodb.mongo.repository import Document, MongoRepository
+from agnodb.mongo.statistics import DURATIONS, group, of_status, p95
+from agnodb.mongo.trace_filters import condition
+from agnodb.records.traces import TraceRecord, TraceRow
+from agnodb.rules.times import time_from, time_in, time_now
+from agnodb.rules.traces import merged_trace
+
+_ROUNDS = 100
+_GROUPS = {
+    "session": "session_id",
+    "agent": "agent_id",
+    "team": "team_id",
+    "workflow": "workflow_id",
+    "endpoint": "name",
+}
+_OWNERS = ("user_id", "agent_id", "team_id", "workflow_id")
+_TIMES = ("first_trace_at", "last_trace_at")
+_SESSION_STATS = ("session_id", *_OWNERS, "total_traces", *_TIMES)
+_COMPONENT_STATS = (
+    "total_traces",
+    "total_sessions",
+    "avg_duration_ms",
+    "p95_duration_ms",
+    "max_duration_ms",
+    "error_traces",
+    *_TIMES,
+)
+_SPANS = "agnodb_spans"
+
+Groups = tuple[list[dict[str, Any]], int]
+
+
+class MongoTraceRepository(MongoRepository[TraceRow]):
+    """See `agnodb.contracts.traces.TraceRepository`."""
+
+    concept = "traces"
+    record = TraceRow
+
+    # -- reads ------------------------------------------------------------------------------------------------
+
+    async def get(self, *, trace_id: str | None = None, run_id: str | None = None) -> TraceRecord | None:
+        filters = {"trace_id": trace_id} if trace_id is not None else present(run_id=run_id)
+        if not filters:
+            return None
+        latest = [{"$sort": {"start_time": -1, "trace_id": -1}}, {"$limit": 1}]
+        stages = [{"$match": self.fields.encode(filters)}, *latest, *self._counted()]
+        rows = await self.call("get", "aggregate", stages)
+        return self._counted_record(rows[0]) if rows else None
+
+    async def page(
+        self,
+        page: Page,
+        *,
+        run_id: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        status: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+        filter_expr: Mapping[str, Any] | None = None,
+    ) -> tuple[list[TraceRecord], int]:
+        filters = present(
+            run_id=run_id,
+            session_id=session_id,
+            user_id=user_id,
+            agent_id=agent_id,
+            team_id=team_id,
+            workflow_id=workflow_id,
+            status=status,
+        )
+        conditions = self._conditions("start_time", start_time, "end_time", end_time, filter_expr)
+        rows, total = await self.paged(page, {"$and": [self.fields.encode(filters), *conditions]})
+        return cast("list[TraceRecord]", rows), total
+
+    async def read_all(self, rows: Sequence[Document]) -> list[TraceRow]:
+        """The traces, with the counts of their spans: one command for all."""
+        if not rows:
+            return []
+        counts = {"_id": "$trace_id", "n": {"$sum": 1}, "errors": of_status("status_code", "ERROR")}
+        match = {"trace_id": {"$in": [row["trace_id"] for row in rows]}}
+        found = await self.call("spans", "aggregate", [{"$match": match}, {"$group": counts}], of="spans")
+        by_trace = {row["_id"]: [row] for row in found}
+        return [self._counted_record({**row, _SPANS: by_trace.get(row["trace_id"])}) for row in rows]
+
+    def _counted(self) -> list[Document]:
+        counts = {"_id": None, "n": {"$sum": 1}, "errors": of_status("status_code", "ERROR")}
+        joined = {"from": self.name_of("spans"), "localField": "trace_id", "foreignField": "trace_id"}
+        return [{"$lookup": {**joined, "pipeline": [{"$group": counts}], "as": _SPANS}}]
+
+    def _counted_record(self, row: Document) -> TraceRecord:
+        trace = cast("TraceRecord", self.fields.read(row, TraceRecord))
+        if row.get(_SPANS):
+            trace.total_spans, trace.error_count = row[_SPANS][0]["n"], row[_SPANS][0]["errors"]
+        trace.duration_ms = round(trace.duration_ms)
+        return trace
+
+    @staticmethod
+    def _conditions(
+        start: str, from_time: Any, end: str, to_time: Any, expression: Mapping[str, Any] | None
+    ) -> list[Document]:
+        """The conditions `start` >= from_time, `end` <= to_time and `expression`, those that are set."""
+        conditions: list[Document] = []
+        if from_time is not None:
+            conditions.append({start: {"$gte": time_from(from_time)}})
+        if to_time is not None:
+            conditions.append({end: {"$lte": time_in(to_time)}})
+        if expression is not None:
+            conditions.append(condition(expression))
+        return conditions
+
+    # -- statistics -------------------------------------------------------------------------------------------
+
+    async def stats(
+        self,
+        page: Page,
+        *,
+        group_by: str = "session",
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+        filter_expr: Mapping[str, Any] | None = None,
+    ) -> Groups:
+        if group_by not in _GROUPS:
+            raise InvalidValueError(f"Cannot group by that. Known: {', '.join(_GROUPS)}.", detail=repr(group_by))
+        filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
+        conditions = self._conditions("created_at", start_time, "created_at", end_time, filter_expr)
+        key = _GROUPS[group_by]
+        if group_by == "endpoint":
+            grouped: Document = dict.fromkeys(("workflow_id", "team_id", "agent_id"))
+        else:
+            grouped = {key: {"$ne": None}}
+        match = {"$match": {"$and": [grouped, self.fields.encode(filters), *conditions]}}
+        by_session = group_by == "session"
+        columns = _SESSION_STATS if by_session else (key, *_COMPONENT_STATS)
+        stages = [match, *(self._by_session() if by_session else self._by_component(key))]
+        return await self.grouped("stats", stages, page, lambda row: group(columns, {**row, key: row["_id"]}))
+
+    @staticmethod
+    def _by_session() -> list[Document]:
+        ids = {name: {"$max": f"${name}"} for name in _OWNERS}
+        times = {"first_trace_at": {"$min": "$created_at"}, "last_trace_at": {"$max": "$created_at"}}
+        values = {"_id": "$session_id", **ids, "total_traces": {"$sum": 1}, **times}
+        return [{"$group": values}, {"$sort": {"last_trace_at": -1, "_id": 1}}]
+
+    @staticmethod
+    def _by_component(key: str) -> list[Document]:
+        values = {
+            "_id": f"${key}",
+            "total_traces": {"$sum": 1},
+            "sessions": {"$addToSet": "$session_id"},
+            **DURATIONS,
+            "error_traces": of_status("status", "ERROR"),
+            "first_trace_at": {"$min": "$created_at"},
+            "last_trace_at": {"$max": "$created_at"},
+        }
+        sessions = {"$size": {"$setDifference": ["$sessions", [None]]}}
+        computed = {"$set": {"p95_duration_ms": p95(), "total_sessions": sessions}}
+        order = {"$sort": {"total_traces": -1, "_id": 1}}
+        return [{"$sort": {"duration_ms": 1}}, {"$group": values}, computed, order]
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def upsert(self, trace: TraceRow) -> None:
+        created_at = time_now() if trace.created_at is None else trace.created_at
+        times: dict[str, Any] = {name: time_in(getattr(trace, name)) for name in ("start_time", "end_time")}
+        new = replace(trace, created_at=time_in(created_at), **times)
+        given = self.fields.encode(self.fields.values(new))
+        if await self.insert_absent(given["trace_id"], given):
+            return
+        for _ in range(_ROUNDS):
+            found = await self.call("look", "find_one", {"trace_id": given["trace_id"]}, self.fields.projection)
+            if found is None:
+                if await self.insert_absent(given["trace_id"], given):
+                    return
+                continue
+            stored = self.read(found)
+            if trace.user_id is not None and stored.user_id not in (None, trace.user_id):
+                raise OwnershipError(trace_id=trace.trace_id, user_id=trace.user_id)
+            changes = self.fields.encode(self.fields.values(merged_trace(stored, new)))
+            unchanged = {name: found.get(name) for name in self.fields.columns}
+            done = await self.call("merge", "update_one", unchanged, {"$set": changes})
+            if done.matched_count:
+                return
+        raise UnavailableError(trace_id=trace.trace_id, detail="others change this trace all the time")

@@ -1,0 +1,220 @@
+"""What the concepts promise, on MongoDB: over Motor, PyMongo's asynchronous client, and without an event loop.
+
+One database, emptied between tests.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pymongo import AsyncMongoClient, MongoClient
+
+from agnodb import AsyncMongoDb, MongoDb
+from agnodb.errors import ConfigurationError, UnsupportedOperationError
+from agnodb.filters import Page
+from agnodb.testing.blocking import AsyncFacade
+from agnodb.testing.conformance.approvals import ApprovalsConformance
+from agnodb.testing.conformance.eval_runs import EvalRunConformance
+from agnodb.testing.conformance.knowledge import KnowledgeConformance
+from agnodb.testing.conformance.learnings import LearningConformance
+from agnodb.testing.conformance.memories import MemoryConformance, a_memory
+from agnodb.testing.conformance.merging import MergingConformance
+from agnodb.testing.conformance.runs import RunConformance, a_run
+from agnodb.testing.conformance.schedule_runs import ScheduleRunsConformance
+from agnodb.testing.conformance.schedules import SchedulesConformance
+from agnodb.testing.conformance.sessions import SessionConformance, a_session
+from agnodb.testing.conformance.spans import SpanConformance
+from agnodb.testing.conformance.trace_filters import TraceFilterConformance
+from agnodb.testing.conformance.traces import TraceConformance, a_span
+
+KEPT = ("agno_schema_versions", "agnodb_version")
+
+
+@pytest.fixture(scope="module")
+def made(mongodb_server: str) -> Iterator[str]:
+    """The name of a database with our collections in it."""
+    name = f"agnodb_test_{uuid.uuid4().hex[:12]}"
+    with MongoDb(db_url=mongodb_server, db_name=name) as database:
+        database.create_tables()
+    yield name
+    with MongoClient[dict[str, Any]](mongodb_server) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def emptied(mongodb_server: str, made: str) -> Iterator[str]:
+    yield made
+    with MongoClient[dict[str, Any]](mongodb_server) as client:
+        for name in client[made].list_collection_names():
+            if name not in KEPT:
+                client[made][name].delete_many({})
+
+
+class OnMongo:
+    @pytest_asyncio.fixture
+    async def make_db(self, mongodb_server: str, emptied: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+        opened: list[AsyncMongoDb] = []
+
+        async def make() -> AsyncMongoDb:
+            opened.append(AsyncMongoDb(db_url=mongodb_server, db_name=emptied))
+            return opened[-1]
+
+        yield make
+        for database in opened:
+            await database.close()
+
+    @pytest_asyncio.fixture
+    async def db(self, make_db: Callable[[], Awaitable[Any]]) -> Any:
+        return await make_db()
+
+
+class TestSession(OnMongo, SessionConformance):
+    pass
+
+
+class TestMerging(OnMongo, MergingConformance):
+    pass
+
+
+class TestRun(OnMongo, RunConformance):
+    pass
+
+
+class TestMemory(OnMongo, MemoryConformance):
+    pass
+
+
+class TestKnowledge(OnMongo, KnowledgeConformance):
+    pass
+
+
+class TestEvalRun(OnMongo, EvalRunConformance):
+    pass
+
+
+class TestApprovals(OnMongo, ApprovalsConformance):
+    pass
+
+
+class TestSchedules(OnMongo, SchedulesConformance):
+    pass
+
+
+class TestScheduleRuns(OnMongo, ScheduleRunsConformance):
+    pass
+
+
+class TestLearning(OnMongo, LearningConformance):
+    pass
+
+
+class TestTrace(OnMongo, TraceConformance):
+    pass
+
+
+class TestTraceFilter(OnMongo, TraceFilterConformance):
+    pass
+
+
+class TestSpan(OnMongo, SpanConformance):
+    pass
+
+
+class OnAsyncMongoClient(OnMongo):
+    @pytest_asyncio.fixture
+    async def make_db(self, mongodb_server: str, emptied: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+        async with AsyncMongoClient[dict[str, Any]](mongodb_server) as client:
+
+            async def make() -> AsyncMongoDb:
+                return AsyncMongoDb(db_client=client, db_name=emptied)
+
+            yield make
+
+
+class OnSync(OnMongo):
+    @pytest_asyncio.fixture
+    async def make_db(self, mongodb_server: str, emptied: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+        opened: list[AsyncFacade] = []
+
+        async def make() -> AsyncFacade:
+            opened.append(AsyncFacade(MongoDb(db_url=mongodb_server, db_name=emptied)))
+            return opened[-1]
+
+        yield make
+        for database in opened:
+            await database.close()
+
+
+class TestSessionsOnAsyncMongoClient(OnAsyncMongoClient, SessionConformance):
+    pass
+
+
+class TestTracesOnAsyncMongoClient(OnAsyncMongoClient, TraceConformance):
+    pass
+
+
+class TestSessionsOnSync(OnSync, SessionConformance):
+    pass
+
+
+class TestRunsOnSync(OnSync, RunConformance):
+    pass
+
+
+class TestOnMongo(OnMongo):
+    """What MongoDB promises beside the concepts."""
+
+    async def commands(self, db: Any, call: Awaitable[Any]) -> int:
+        before = db.statements_run
+        await call
+        return int(db.statements_run - before)
+
+    async def test_steady_calls_are_one_command(self, db: Any) -> None:
+        session = await db.sessions.upsert(a_session())
+        run = a_run("r")
+        await db.runs.upsert(run)
+        session.session_data = {"turn": 1}
+        assert await self.commands(db, db.sessions.upsert(session)) == 1
+        assert await self.commands(db, db.runs.upsert(run)) == 1
+        assert await self.commands(db, db.sessions.get("s")) == 1
+        assert await self.commands(db, db.sessions.page(Page(limit=5))) == 1
+        assert await self.commands(db, db.spans.create_many([a_span(f"p{n}") for n in range(100)])) == 2
+
+    async def test_a_transaction_stores_all_or_nothing(self, db: Any) -> None:
+        with pytest.raises(LookupError):
+            async with db.transaction() as tx:
+                await tx.sessions.upsert(a_session())
+                await tx.memories.upsert(a_memory())
+                raise LookupError
+        assert await db.sessions.get("s") is None
+        async with db.transaction() as tx:
+            await tx.sessions.upsert(a_session())
+            await tx.memories.upsert(a_memory())
+            assert (await tx.memories.get("m")).user_id == "alice"
+        assert await db.sessions.get("s") is not None
+
+    async def test_there_are_no_savepoints(self, db: Any) -> None:
+        with pytest.raises(UnsupportedOperationError):
+            async with db.transaction() as tx, tx.savepoint():
+                pass
+
+    async def test_metrics_are_not_computed(self, db: Any) -> None:
+        with pytest.raises(UnsupportedOperationError):
+            await db.metrics.refresh()
+
+    async def test_what_is_over_16_mb_is_refused(self, db: Any) -> None:
+        with pytest.raises(ValueError, match="16 MB"):
+            await db.sessions.upsert(a_session(session_data={"text": "x" * 17_000_000}))
+        assert await db.sessions.get("s") is None
+
+    async def test_a_closed_database_says_so(self, make_db: Any) -> None:
+        database = await make_db()
+        await database.sessions.get("s")
+        await database.close()
+        with pytest.raises(ConfigurationError):
+            await database.sessions.get("s")
+        assert "db_url" in database.to_dict()
