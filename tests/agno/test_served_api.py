@@ -28,9 +28,6 @@ def token(user: str, *scopes: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {jwt.encode(claims, KEY, algorithm='HS256')}"}
 
 
-ADMIN = token("root", "agent_os:admin")
-
-
 def without_times(answer: Any) -> Any:
     """An answer without what differs from one server to the next."""
     if isinstance(answer, dict):
@@ -95,8 +92,8 @@ async def answers(db: Any, script: Callable[[Ask], Awaitable[None]], **system: A
     told: list[Any] = []
     async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://os") as client:
 
-        async def ask(method: str, path: str, body: Any = None, who: Any = ADMIN, shown: str | None = None) -> Any:
-            answer = await client.request(method, path, json=body, headers=who)
+        async def ask(method: str, path: str, body: Any = None, who: Any = None, shown: str | None = None) -> Any:
+            answer = await client.request(method, path, json=body, headers=who or token("root", "agent_os:admin"))
             found = answer.json() if answer.content else None
             told.append((method, shown or path, answer.status_code, without_times(found)))
             return found if isinstance(found, dict) else {}
