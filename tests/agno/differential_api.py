@@ -9,7 +9,8 @@ from typing import Any
 from agents import helper
 from agno.knowledge import Knowledge
 from agno.os import AgentOS
-from differential import fill, plain
+from differential import plain
+from differential_rows import fill
 from httpx import ASGITransport, AsyncClient
 
 Request = tuple[str, str, dict[str, Any]]

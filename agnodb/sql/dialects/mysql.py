@@ -159,7 +159,7 @@ class MySQLDialect(Dialect):
         return excluded(name)
 
     def insert_absent(self, columns: Iterable[Column[Any]], key: Iterable[str], name: str) -> Insert:
-        # The rows are values again: JSON_TABLE of MariaDB 10.11 loses some of the escapes of a text.
+        # As values: read by the JSON_TABLE of MariaDB 10.11, texts with escapes did not come back equal.
         columns = list(columns)
         table: Any = columns[0].table
         return insert(table).execution_options(**{_PLAN: Absent(table, [c.name for c in columns], name)})
