@@ -136,11 +136,15 @@ class SqlRepository(StrictOwner, Generic[R]):
         return [], int(counted[0][0])
 
     def _page(self, where: Sequence[ColumnElement[bool]], page: Page) -> Select[Any]:
-        statement = select(*self.rows.selected()).where(*where).order_by(*self.order(page))
+        order = self.order(page)
         if page.limit is None:
-            return statement
+            return select(*self.rows.selected()).where(*where).order_by(*order)
+        # Keys first, rows after: what is selected is computed for the rows that OFFSET passes over, too.
+        keys = self._limited(select(self.key).where(*where).order_by(*order)).subquery("keys")
+        rows = self.table.join(keys, keys.c[self.key.name] == self.key)
         # An uncorrelated subquery is run once, whatever the page.
-        return self._limited(statement.add_columns(self._count(where).scalar_subquery()))
+        total = self._count(where).scalar_subquery()
+        return select(*self.rows.selected(), total).select_from(rows).order_by(*order)
 
     @staticmethod
     def _limited(statement: Select[Any]) -> Select[Any]:
