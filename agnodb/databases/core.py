@@ -95,11 +95,15 @@ class Settings:
         """The attributes under which agno looks for the names of the tables."""
         return names_for_agno(self.layout.names)
 
+    def chosen_tables(self) -> dict[str, str]:
+        """agno's arguments for the tables that were given a name: an older agno does not know all of them."""
+        return {argument: name for argument, name in self.tables.items() if name is not None}
+
     def to_dict(self) -> dict[str, Any]:
         """What is needed to construct the database again, without its password."""
         names = self.layout.names.as_dict()
         kept = {argument: names[concept] for argument, concept in TableNames.arguments().items()}
-        tables = {**{name: value for name, value in self.tables.items() if value is not None}, **kept}
+        tables = {**self.chosen_tables(), **kept}
         further = {**self.connecting.given(), **self.policies.given(), **self.caching}
         if self.migrations_url is not None:
             further["migrations_url"] = safe_text(self.migrations_url)

@@ -32,7 +32,7 @@ class SqlDatabase(Handle, DatabaseCore, AsyncBaseDb):
     def __init__(
         self, settings: Settings, make_engine: Callable[[], AsyncEngine], db_engine: AsyncEngine | None
     ) -> None:
-        AsyncBaseDb.__init__(self, id=settings.id, **settings.tables)
+        AsyncBaseDb.__init__(self, id=settings.id, **settings.chosen_tables())
         made = make_engine if db_engine is None else lambda: db_engine
         DatabaseCore.__init__(self, settings, LoopEngines(made, owned=db_engine is None))
         self.id, self.create_schema = settings.id, settings.create_schema

@@ -37,7 +37,7 @@ class SyncSqlDatabase(Handle, SyncMethods, SyncRepositories, BaseDb):
 
     def __init__(self, settings: Settings, make_engine: Callable[[], Engine], db_engine: Engine | None) -> None:
         settings = replace(settings, policies=settings.policies.need_no_loop())
-        BaseDb.__init__(self, id=settings.id, **settings.tables)
+        BaseDb.__init__(self, id=settings.id, **settings.chosen_tables())
         made = make_engine if db_engine is None else lambda: db_engine
         self._core = DatabaseCore(settings, BlockingEngines(made, owned=db_engine is None))
         SyncRepositories.__init__(self, self._core.repositories)

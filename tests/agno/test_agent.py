@@ -104,7 +104,7 @@ async def test_session_state_persists(place: Place) -> None:
 async def test_state_that_json_cannot_carry_survives(db: Any) -> None:
     odd = {"nan": float("inf"), "bytes": b"\x00\xff", "set": {1, 2}, "ключ\x00": "\ud800", "big": 2**80}
     answer = await helper(db).arun("hello", **ALICE, session_state=dict(odd))
-    assert answer.status is RunStatus.completed
+    assert answer.status == RunStatus.completed
     assert (await db.get_session("s")).session_data["session_state"] == odd
 
 
@@ -149,7 +149,7 @@ async def test_an_approval_pauses_a_run_and_lets_it_go_on(place: Place, decision
     async with place.ours() as first:
         paused = await helper(first, tools=[refund_order]).arun("refund_order with order A-17", **ALICE)
         assert paused.is_paused
-        assert (await first.get_run(paused.run_id)).status is RunStatus.paused
+        assert (await first.get_run(paused.run_id)).status == RunStatus.paused
     async with place.ours() as boss:
         [approval], total = await boss.get_approvals(status="pending", user_id="alice")
         assert (total, approval["run_id"], approval["tool_name"]) == (1, paused.run_id, "refund_order")
@@ -161,7 +161,7 @@ async def test_an_approval_pauses_a_run_and_lets_it_go_on(place: Place, decision
     async with place.ours() as second:
         agent = helper(second, tools=[refund_order])
         done = await agent.acontinue_run(run_id=paused.run_id, **ALICE)
-        assert done.status is RunStatus.completed
+        assert done.status == RunStatus.completed
         assert ("refunded A-17" in done.content) is (decision == "approved")
         stored = await second.get_run(paused.run_id)
         assert (stored.status, stored.content) == (RunStatus.completed, done.content)

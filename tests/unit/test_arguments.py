@@ -8,6 +8,7 @@ from typing import get_type_hints
 import pytest
 
 from agnodb import AsyncPostgresDb, AsyncSqliteDb, PostgresDb, SqliteDb
+from agnodb.agno.base import AsyncBaseDb, BaseDb
 from agnodb.config import TableNames
 from agnodb.databases import arguments
 from agnodb.drivers import Connecting
@@ -57,6 +58,9 @@ def test_a_stored_database_keeps_the_names_of_all_tables(cls: type, monkeypatch:
     monkeypatch.setenv("AGNODB_URL", URLS[cls])
     names = {name: f"my_{name}" for name in inspect.signature(cls).parameters if name.endswith("_table")}
     names.pop("sandbox_table", None)  # a sandbox takes agno's own classes only
+    base = AsyncBaseDb if issubclass(cls, AsyncBaseDb) else BaseDb
+    known = inspect.signature(base).parameters  # an older agno does not know all of them
+    names = {name: chosen for name, chosen in names.items() if name in known or "_arguments" in known}
     stored = cls(db_url=URLS[cls], **names).to_dict()
     assert names.items() <= stored.items()
     assert cls.from_dict(stored).to_dict() == stored  # type: ignore[attr-defined]
