@@ -93,6 +93,8 @@ class SessionObjects:
         session = deserialize_session(session_type, {**record.to_dict(), "runs": documents})
         if runs and not documents:
             session.runs = list(runs)
+        if runs is None:
+            session.runs = None
         session.__dict__[_SNAPSHOT] = record.snapshot
         return session
 

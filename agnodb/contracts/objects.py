@@ -25,7 +25,7 @@ class Objects(Protocol):
         ...
 
     def session(self, record: SessionRecord, runs: Sequence[Any] | None, session_type: Any = None) -> Any:
-        """A session with `runs` (documents or objects), of `session_type`, else of the type that is stored."""
+        """A session with `runs` (documents or objects; None stays None), of `session_type`, else of the stored type."""
         ...
 
     shares_runs: bool

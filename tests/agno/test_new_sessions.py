@@ -8,6 +8,7 @@ import weakref
 from typing import Any
 
 from agno.session import AgentSession, TeamSession, WorkflowSession
+from places import Place
 
 from agnodb.agno.sessions import SessionObjects
 
@@ -52,3 +53,15 @@ def test_a_new_workflow_session_is_new() -> None:
     assert objects.session_record(WorkflowSession(session_id="s", created_at=1_700_000_000)).updated_at is not None
     assert objects.session_record(WorkflowSession(session_id="s")).updated_at is None
     assert objects.session_record(WorkflowSession(session_id="s", created_at=5, updated_at=6)).updated_at == 6
+
+
+async def test_a_saved_session_has_the_runs_that_were_given(place: Place) -> None:
+    theirs = place.agnos()
+    await theirs._create_all_tables()
+    async with place.ours() as ours:
+        for runs in (None, []):
+            session = AgentSession(session_id=f"{runs}", agent_id="a", created_at=1, runs=runs)
+            answers = [await db.upsert_session(session) for db in (ours, theirs)]
+            assert [answer.runs for answer in answers] == [runs, runs]
+            assert [(await db.get_session(f"{runs}")).runs for db in (ours, theirs)] == [[], []]
+    await theirs.close()

@@ -45,7 +45,7 @@ class SessionMethods(Methods):
 
     def _given(self, session: SessionRecord, runs: Any, session_type: Any, deserialize: bool | None) -> Any:
         if deserialize:
-            return self.objects.session(session, runs, session_type)
+            return self.objects.session(session, runs or [], session_type)
         return {**session.to_dict(), "runs": runs}
 
     async def get_sessions(
