@@ -277,8 +277,3 @@ class SqlRunRepository(SqlRepository[RunRecord]):
 
     async def delete_many(self, run_ids: Iterable[str]) -> int:
         return await self.delete_any(run_ids)
-
-
-def _read(run_id: str, text: str) -> StoredRun:
-    """A run of a database that keeps no token: its text is one, and decoding it costs ten times what reading does."""
-    return StoredRun((run_id, hash(text), len(text)), len(text), partial(codec.decode, text))

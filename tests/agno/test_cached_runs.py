@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import psycopg
 import pytest
 from agents import helper, refund_order
 from agno.run.agent import RunOutput
@@ -65,6 +66,21 @@ async def test_a_cached_read_gives_what_an_uncached_one_gives(place: Place, seed
         assert (await cached.health()).run_cache_bytes == cached._run_cache.size
         assert plain._run_cache is None
     await theirs.close()
+
+
+async def test_a_run_that_takes_the_place_of_a_deleted_one_is_not_taken_for_it(place: Place) -> None:
+    """VACUUM FULL moves rows into the places of others, and leaves them the transaction that wrote them."""
+    async with place.ours() as db:
+        await db.upsert_session(AgentSession(session_id="s", agent_id="a", user_id="u", created_at=1))
+        async with db.transaction() as tx:
+            for number in range(3):
+                await tx.upsert_run(a_run(number, f"text {number}"), "s", "u")
+        assert len((await db.get_session("s")).runs) == 3
+        await db.delete_run("r0")
+        if place.kind == "postgresql":
+            with psycopg.connect(place.url, autocommit=True) as connection:
+                connection.execute("VACUUM FULL ai.agno_runs")
+        assert [run.content for run in (await db.get_session("s")).runs] == ["text 1", "text 2"]
 
 
 async def test_what_is_read_in_a_transaction_is_not_kept(place: Place) -> None:

@@ -107,8 +107,12 @@ class PostgresDialect(OnConflict):
         return list(values)
 
     def row_token(self, table: Table) -> ColumnElement[Any]:
-        # Where the row's version is, and the transaction that wrote it there: a place is used again by others only.
-        return literal_column("concat_ws(' ', xmin, ctid)", Text())
+        # The transaction that wrote the version, and where it is. The key, because VACUUM FULL gives the places of
+        # deleted rows to others of the same transaction. The server's start, because one that took over without the
+        # last commits gives their transaction ids and places again; and the time, for a server that lost them itself.
+        key = table.primary_key.columns.keys()[0]
+        parts = f"extract(epoch FROM pg_postmaster_start_time()), xmin, ctid, updated_at, {key}"
+        return literal_column(f"CAST(hashtextextended(concat_ws(' ', {parts}), 0) AS TEXT)", Text())
 
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return value.ilike(bindparam(name, type_=Text()), escape=LIKE_ESCAPE)
