@@ -60,8 +60,9 @@ class AsyncPostgresDb(SqlDatabase):
 
     `db_url` is an ordinary ``postgresql://user:password@host:5432/database``; ``postgresql+psycopg://`` takes psycopg.
     `db_engine`, an asynchronous SQLAlchemy engine of your own, is used instead when given; it stays yours to dispose
-    of. Tables live in `db_schema` ("ai" by default) under agno's default names, each of which has an argument here
-    as in agno. `create_schema=False` never makes tables: migrate with `agnodb upgrade` or `alembic upgrade head`.
+    of, and SQLAlchemy runs its statements, where without it asyncpg does. Tables live in `db_schema` ("ai" by default)
+    under agno's default names, each of which has an argument here as in agno. `create_schema=False` never makes
+    tables: migrate with `agnodb upgrade` or `alembic upgrade head`.
 
     `pooler="transaction"` is for PgBouncer and its like, where each transaction may meet another server connection;
     it is the default where the URL says so (Neon's ``-pooler`` host, Supabase's port 6543, ``?pgbouncer=true``), and

@@ -26,6 +26,7 @@ class BlockingState:
         self.engine = engine
         give_up_dead_connections(engine)
         self.door = BlockingEngine(engine)
+        self.on_asyncpg = None
         self.boot = self.lock()
         self.beside: dict[Any, Any] = {}
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from agnodb.drivers import NOTHING_GIVEN, POOL_SIZE, POOL_TIMEOUT, Connecting, connect_arguments, keepalive_seconds
 from agnodb.errors import ConfigurationError
 from agnodb.executors.blocking import BlockingEngine
+from agnodb.executors.on_asyncpg import ON_ASYNCPG, OnAsyncpg
 from agnodb.forms import lower, text_of
 
 MOMENT = 1.0
@@ -58,6 +59,8 @@ def postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
         _keep_alive(engine.sync_engine, url, how)
         if how.pooled(url):
             event.listen(engine.sync_engine, "handle_error", _free_the_pooler)
+        else:
+            engine.update_execution_options(**{ON_ASYNCPG: OnAsyncpg()})
     return engine
 
 

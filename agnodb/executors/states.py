@@ -32,6 +32,11 @@ class EngineState(Protocol):
         ...
 
     @property
+    def on_asyncpg(self) -> Any:
+        """What runs statements past SQLAlchemy, see `agnodb.executors.on_asyncpg`; None where there is nothing."""
+        ...
+
+    @property
     def boot(self) -> AbstractAsyncContextManager[Any]:
         """Held by the one call that makes sure of the schema."""
         ...

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, Select, SelectBase, Table, bindparam, delete, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    Select,
+    SelectBase,
+    Table,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+)
 
 from agnodb.contracts.strict_owner import StrictOwner
 from agnodb.filters import LISTINGS, Page
@@ -19,6 +31,11 @@ from agnodb.sql.rows import RowMap
 
 R = TypeVar("R", bound=Record)
 G = TypeVar("G")
+
+
+def constants(values: Iterable[str]) -> list[ColumnElement[str]]:
+    """The program's own `values` for an IN, as they stand in SQL: one of binds would be expanded at every call."""
+    return [literal_column(f"'{value}'") for value in values]
 
 
 class Statements:

@@ -27,7 +27,7 @@ from agnodb.filters import Page, present
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
 from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write, of_writable
-from agnodb.sql.repository import SqlRepository
+from agnodb.sql.repository import SqlRepository, constants
 from agnodb.text import decode_text
 
 _WRITTEN = (
@@ -126,7 +126,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
 
     def _history(self) -> Executable:
         runs = self.table.c
-        told = or_(runs.status.is_(None), runs.status.not_in(HISTORY_SKIP_STATUSES))
+        told = or_(runs.status.is_(None), runs.status.not_in(constants(HISTORY_SKIP_STATUSES)))
         last = bindparam("last", type_=BigInteger())
         latest_first = (column.desc() for column in self._order)
         chosen = select(self._document).where(self._in_session, runs.parent_run_id.is_(None), told)

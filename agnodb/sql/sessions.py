@@ -15,6 +15,7 @@ from agnodb.records.snapshots import DOCUMENTS
 from agnodb.rules.session_saves import ACTIVE, COMPONENT, inserted, save
 from agnodb.rules.values import integer_in, text_in
 from agnodb.sql.ownership import may_write
+from agnodb.sql.repository import constants
 from agnodb.sql.searching import any_match, bound_patterns, document_patterns
 from agnodb.sql.session_saves import SessionSaves
 
@@ -128,7 +129,9 @@ class SqlSessionRepository(SessionSaves):
 
     def _reassign_owner(self) -> Executable:
         runs, bound = self.tables.runs, self.rows.binds(("session_id", "user_id"))
-        active = select(runs.c.run_id).where(runs.c.session_id == bound["session_id"], runs.c.status.in_(ACTIVE))
+        active = select(runs.c.run_id).where(
+            runs.c.session_id == bound["session_id"], runs.c.status.in_(constants(ACTIVE))
+        )
         return (
             update(self.table)
             .where(

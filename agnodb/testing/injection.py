@@ -23,8 +23,10 @@ from enum import Enum
 from typing import Any, Self
 
 from sqlalchemy import Engine, exc
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from agnodb.errors import AgnoDbError, ConfigurationError, UnavailableError
+from agnodb.executors.on_asyncpg import ON_ASYNCPG
 from agnodb.testing.servers import LOOPBACK
 
 SECRET = "db.internal.example"
@@ -116,6 +118,9 @@ class Injection:
             self._replace(dialect, name, self._executing)
         self._replace(dialect, "do_commit", self._committing)
         self._replace(dialect, "connect", self._connecting)
+        direct = self.engine.get_execution_options().get(ON_ASYNCPG)
+        if direct is not None:
+            self._replace(direct, "fetch", self._fetching)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -131,6 +136,12 @@ class Injection:
         alone = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
         place = "alone" if alone else "transaction"
         self._meet(Statement(connection.connection, place, lambda: original(cursor, *args)))
+
+    async def _fetching(self, original: Callable[..., Any], pooled: Any, *args: Any) -> Any:
+        rows: list[Any] = []
+        fetched = lambda: rows.extend(await_only(original(pooled, *args)))  # noqa: E731
+        await greenlet_spawn(self._meet, Statement(pooled, "alone", fetched))
+        return rows
 
     def _committing(self, original: Callable[..., None], connection: Any) -> None:
         self._meet(Statement(connection, "commit", lambda: original(connection)))

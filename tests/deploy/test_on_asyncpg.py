@@ -1,0 +1,165 @@
+"""Statements on asyncpg: which go there, who still hears of them, and what a connection is like afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from agnodb import AsyncPostgresDb
+from agnodb.errors import InvalidValueError, StorageError, UnavailableError
+from agnodb.executors.on_asyncpg import ON_ASYNCPG, OnAsyncpg
+from agnodb.records.memories import MemoryRecord
+from agnodb.testing.conformance.calls import Sample, calls
+
+TEA = MemoryRecord(memory_id="m", memory="tea", user_id="alice")
+
+
+@pytest.fixture
+async def db(postgres_url: str) -> AsyncIterator[AsyncPostgresDb]:
+    async with AsyncPostgresDb(db_url=postgres_url, retry_timeout=0) as made:
+        await made.create_tables()
+        yield made
+
+
+def direct(db: AsyncPostgresDb) -> OnAsyncpg:
+    found: OnAsyncpg = db.db_engine.sync_engine.get_execution_options()[ON_ASYNCPG]
+    return found
+
+
+LEFT = {f"{name} of {unlimited}" for name in ("spans.stats", "traces.report") for unlimited in (True, False)}
+"""Averages are of a type that SQLAlchemy converts."""
+
+
+async def test_all_shapes_but_few_go_to_the_driver(db: AsyncPostgresDb) -> None:
+    sample = Sample()
+    await sample.fill(db)
+    for call in calls(db, sample, user="alice", taken=True):
+        try:
+            await call.run()
+        except StorageError:
+            continue
+    compiled = direct(db)._compiled
+    left = {shape.name for shape, found in compiled.items() if found is None}
+    assert left <= LEFT
+    assert len(compiled) > 50
+
+
+async def test_whoever_listens_to_statements_hears_all_of_them(db: AsyncPostgresDb) -> None:
+    heard: list[str] = []
+    event.listen(db.db_engine.sync_engine, "before_cursor_execute", lambda *args: heard.append(args[2]))
+    await db.memories.upsert(TEA)
+    await db.memories.get("m")
+    assert [text.split()[0] for text in heard] == ["INSERT", "SELECT"]
+
+
+async def test_a_log_of_statements_has_all_of_them(db: AsyncPostgresDb, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="sqlalchemy.engine"):
+        await db.memories.get("m")
+    assert any("SELECT" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("name", ["checkout", "checkin", "reset"])
+async def test_whoever_listens_to_the_pool_may_run_statements(db: AsyncPostgresDb, name: str) -> None:
+    asked: list[Any] = []
+
+    def ask(connection: Any, *_further: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        asked.append(cursor.fetchone()[0])
+        cursor.close()
+
+    event.listen(db.db_engine.sync_engine, name, ask)
+    for _ in range(3):
+        await db.memories.upsert(TEA)
+    assert len(asked) >= 3
+
+
+async def test_whoever_listens_to_errors_hears_them(db: AsyncPostgresDb) -> None:
+    heard: list[str] = []
+    event.listen(
+        db.db_engine.sync_engine, "handle_error", lambda context: heard.append(context.original_exception.sqlstate)
+    )
+    await db.memories.get("m")
+    with psycopg.connect(db.db_url.replace("+asyncpg", ""), autocommit=True) as connection:  # type: ignore[union-attr]
+        connection.execute("ALTER TABLE ai.agno_memories ADD CONSTRAINT none CHECK (memory_id <> 'm')")
+    with pytest.raises(InvalidValueError) as raised:
+        await db.memories.upsert(TEA)
+    assert heard == ["23514"]
+    assert "INSERT INTO ai.agno_memories" in str(raised.value.detail)
+    assert "alice" not in str(raised.value.detail)
+
+
+async def test_a_given_engine_runs_as_sqlalchemy_runs_it(postgres_url: str) -> None:
+    engine = create_async_engine(postgres_url.replace("postgresql://", "postgresql+asyncpg://"))
+    heard: list[str] = []
+    event.listen(engine.sync_engine, "after_cursor_execute", lambda *args: heard.append(args[2]))
+    async with AsyncPostgresDb(db_engine=engine) as db:
+        await db.create_tables()
+        heard.clear()
+        await db.memories.get("m")
+        assert len(heard) == 1
+    await engine.dispose()
+
+
+async def test_a_table_that_changes_under_prepared_statements(db: AsyncPostgresDb, postgres_url: str) -> None:
+    await db.memories.upsert(TEA)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE ai.agno_memories ALTER COLUMN feedback TYPE varchar(500)")
+        connection.execute("ALTER TABLE ai.agno_memories ADD COLUMN later text")
+    found = await db.memories.get("m")
+    assert found is not None
+    assert (await db.memories.upsert(TEA)).memory == "tea"
+
+
+async def test_a_cancelled_statement_ends_on_the_server_and_its_connection_is_given_up(
+    db: AsyncPostgresDb, postgres_url: str
+) -> None:
+    await db.memories.upsert(TEA)
+    pids = "SELECT pid FROM pg_stat_activity WHERE application_name = 'agnodb' AND wait_event_type = 'Lock'"
+    with psycopg.connect(postgres_url) as locked, psycopg.connect(postgres_url, autocommit=True) as server:
+
+        async def until(waits: bool) -> None:
+            async with asyncio.timeout(5):
+                while bool(server.execute(pids).fetchall()) is not waits:  # noqa: ASYNC110  (the server tells no event)
+                    await asyncio.sleep(0.01)
+
+        locked.execute("SELECT 1 FROM ai.agno_memories FOR UPDATE")
+        waiting = asyncio.create_task(db.memories.upsert(TEA))
+        await until(True)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await until(False)
+    pool: Any = db.db_engine.sync_engine.pool
+    assert pool.checkedout() == 0
+    assert (await db.memories.upsert(TEA)).memory == "tea"
+
+
+async def test_connections_that_died_together_cost_one_failed_call_at_most(
+    db: AsyncPostgresDb, postgres_url: str
+) -> None:
+    await asyncio.gather(*(db.memories.get(f"m{n}") for n in range(6)))
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agnodb'")
+    failed = 0
+    for _ in range(12):  # the loop has not been told yet, so that the first call meets a dead connection
+        try:
+            await db.memories.get("m")
+        except UnavailableError:
+            failed += 1
+    assert failed <= 1
+
+
+async def test_a_pool_that_has_no_connection_left_is_waited_for(postgres_url: str) -> None:
+    async with AsyncPostgresDb(db_url=postgres_url, pool_size=1) as db:
+        await db.create_tables()
+        found = await asyncio.gather(*(db.memories.upsert(TEA) for _ in range(20)))
+        assert [memory.memory for memory in found] == ["tea"] * 20
+        assert db.db_engine.sync_engine.pool.checkedin() == 1  # type: ignore[attr-defined]
