@@ -18,9 +18,8 @@ _ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
 
 def encode_text(text: str) -> str:
     """The text for a plain text column: itself, or escaped behind a marker if the column cannot hold it."""
-    if UNSTORABLE.search(text) or text.startswith(TEXT_MARKER):
-        return TEXT_MARKER + escape(text)
-    return text
+    plain = (text.isascii() and "\0" not in text) or not UNSTORABLE.search(text)
+    return text if plain and not text.startswith(TEXT_MARKER) else TEXT_MARKER + escape(text)
 
 
 def decode_text(text: str) -> str:

@@ -28,13 +28,16 @@ from agnodb.policies import Policies
 class StrictOwner:
     """Base of the repositories: every public coroutine method of a subclass asks for the user, before it does anything.
 
-    Where a repository calls a method of its own for a row of any user, it calls one that takes no user.
+    Where a repository calls a method of its own for a row of any user, it calls one that takes no user. Those of a
+    class that is made with `asks=False` are of use to repositories only, and do not ask.
     """
 
     policies: Policies
 
-    def __init_subclass__(cls, **given: Any) -> None:
+    def __init_subclass__(cls, *, asks: bool = True, **given: Any) -> None:
         super().__init_subclass__(**given)
+        if not asks:
+            return
         for name, method in list(vars(cls).items()):
             if inspect.iscoroutinefunction(method) and not name.startswith("_"):
                 setattr(cls, name, _asking(method))

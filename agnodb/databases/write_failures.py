@@ -37,7 +37,7 @@ def safeguard(mixin: type) -> None:
     """Have every public coroutine method that `mixin` defines fail as this module says."""
     for name, method in list(vars(mixin).items()):
         if inspect.iscoroutinefunction(method) and not name.startswith("_"):
-            setattr(mixin, name, _safe(method) if name.startswith(READS) else _reported(_safe(method)))
+            setattr(mixin, name, _safe(method) if name.startswith(READS) else _reported(method))
 
 
 def _safe(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -56,18 +56,22 @@ def _reported(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corout
 
     @functools.wraps(method)
     async def write(*args: P.args, **kwargs: P.kwargs) -> T:
-        if _inside.get():
-            return await method(*args, **kwargs)
-        _inside.set(True)
+        outermost = not _inside.get()
+        if outermost:
+            _inside.set(True)
         try:
             return await method(*args, **kwargs)
         except Exception as error:
-            database, arguments = _by_name(signature, args, kwargs)
-            await _report(database, WriteFailure(method.__name__, arguments, error))
+            if isinstance(error, AgnoDbError):
+                error.__cause__, error.__suppress_context__ = None, True
+            if outermost:
+                database, arguments = _by_name(signature, args, kwargs)
+                await _report(database, WriteFailure(method.__name__, arguments, error))
             raise
         finally:
             # Not by a token: a coroutine that nobody awaits to its end is closed in another context.
-            _inside.set(False)
+            if outermost:
+                _inside.set(False)
 
     return write
 

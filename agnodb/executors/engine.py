@@ -81,7 +81,7 @@ class EngineExecutor(Persisting):
 
     async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
         async def once(attempts: Attempts) -> Sequence[Row]:
-            state = await self._booted()
+            state = self.state() if self._ready else await self._booted()
             try:
                 direct = state.on_asyncpg
                 if direct is not None and (compiled := direct.compiled(shape, state.engine)) is not None:

@@ -60,7 +60,8 @@ def postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
         if how.pooled(url):
             event.listen(engine.sync_engine, "handle_error", _free_the_pooler)
         else:
-            engine.update_execution_options(**{ON_ASYNCPG: OnAsyncpg()})
+            direct = OnAsyncpg(how.pool_size or POOL_SIZE, how.pool_timeout or POOL_TIMEOUT)
+            engine.update_execution_options(**{ON_ASYNCPG: direct})
     return engine
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.util import await_only, greenlet_spawn
 
 from agnodb.errors import WrongLoopError
 from agnodb.executors.carrying import CarriedState
-from agnodb.executors.on_asyncpg import ON_ASYNCPG, OnAsyncpg, checked_out_at_once
+from agnodb.executors.on_asyncpg import ON_ASYNCPG, OnAsyncpg
 from agnodb.executors.states import give_up_dead_connections
 
 T = TypeVar("T")
@@ -76,9 +76,14 @@ class LoopState:
 
     def idle(self) -> Any:
         """A connection of the pool that can be had at once, outside of SQLAlchemy's greenlets; else None."""
+        pool: Any = self.engine.pool
+        if not pool.checkedin():
+            return None
         self._at_once = True
         try:
-            return checked_out_at_once(self.engine.pool)
+            return pool.connect()
+        except MissingGreenlet:  # the one that was there must be replaced
+            return None
         finally:
             self._at_once = False
 

@@ -13,13 +13,13 @@ somebody listens to, or has logged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sqlalchemy import ARRAY, Boolean, Connection, Date, Dialect, Engine, Enum, Integer, Pool, String
-from sqlalchemy.exc import MissingGreenlet
+from sqlalchemy import ARRAY, Boolean, Connection, Date, Dialect, Engine, Enum, Integer, String, exc
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import NullType, TypeEngine
 
@@ -47,10 +47,15 @@ class Compiled:
 
 
 class OnAsyncpg:
-    """The statements of one engine. Its connections are those of one event loop."""
+    """The statements of one engine, whose pool has `size` connections of one event loop.
 
-    def __init__(self) -> None:
+    Who must wait for one of them waits here, at most `patience` seconds, and has its turn: in the pool's own line a
+    caller who gives a connection back and asks again goes before those who wait, and wakes them in vain.
+    """
+
+    def __init__(self, size: int, patience: float) -> None:
         self._compiled: dict[Shape, Compiled | None] = {}
+        self._turns, self._patience = asyncio.Semaphore(size), patience
 
     def compiled(self, shape: Shape, engine: Engine) -> Compiled | None:
         """`shape` as the driver runs it; None where SQLAlchemy must."""
@@ -64,30 +69,38 @@ class OnAsyncpg:
         self, state: LoopState, compiled: Compiled, parameters: Mapping[str, Any], attempts: Attempts
     ) -> Sequence[Row]:
         """The rows of a statement that is alone. Raises what SQLAlchemy would."""
-        pooled = state.idle() or await state.wait(_checked_out, state.engine)
-        attempts.sent = True
+        text, values = compiled.text, compiled.values(parameters)
+        if self._turns.locked():
+            await self._turn()
+        else:
+            await self._turns.acquire()  # at once
         try:
-            rows = await self.fetch(pooled, compiled.text, compiled.values(parameters))
-        except BaseException as error:
-            await state.wait(_failed, state.engine, pooled, compiled.text, error, attempts)
-            raise
-        pooled.close()
+            pooled = state.idle() or await state.wait(_checked_out, state.engine)
+            attempts.sent = True
+            try:
+                rows = await self.fetch(pooled, text, values)
+            except GeneratorExit:  # nobody may wait for anything any more
+                pooled.invalidate()
+                raise
+            except BaseException as error:
+                await state.wait(_failed, state.engine, pooled, (text, values), error, attempts)
+                raise
+            pooled.close()
+        finally:
+            self._turns.release()
         return rows if compiled.answers else ()
 
-    async def fetch(self, pooled: Any, text: str, values: Sequence[Any]) -> Sequence[Row]:
+    async def _turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise exc.TimeoutError(f"no connection was free for {self._patience} seconds") from error
+
+    def fetch(self, pooled: Any, text: str, values: Sequence[Any]) -> Awaitable[Sequence[Row]]:
         """The rows of `text` on the connection `pooled`. Raises what the driver raises."""
-        rows: Sequence[Row] = await pooled.driver_connection.fetch(text, *values)
+        rows: Awaitable[Sequence[Row]] = pooled.driver_connection.fetch(text, *values)
         return rows
-
-
-def checked_out_at_once(pool: Pool) -> Any:
-    """A connection of `pool`, of an engine of our own, if one can be had without waiting; else None."""
-    if not pool.checkedin():  # type: ignore[attr-defined]
-        return None
-    try:
-        return pool.connect()
-    except MissingGreenlet:  # that one must be replaced
-        return None
 
 
 def _checked_out(engine: Engine) -> Any:
@@ -105,7 +118,9 @@ def _observed(engine: Engine) -> bool:
     )
 
 
-def _failed(engine: Engine, pooled: Any, text: str, error: BaseException, attempts: Attempts) -> NoReturn:
+def _failed(
+    engine: Engine, pooled: Any, statement: tuple[Any, Any], error: BaseException, attempts: Attempts
+) -> NoReturn:
     """Give the connection back, or up, and raise `error` as SQLAlchemy would have it."""
     connection = Connection(engine, pooled)
     try:
@@ -114,7 +129,8 @@ def _failed(engine: Engine, pooled: Any, text: str, error: BaseException, attemp
             raise error
         except BaseException as told:
             of_the_driver = isinstance(told, engine.dialect.loaded_dbapi.Error)
-            connection._handle_dbapi_exception(told, text if of_the_driver else None, None, None, None)
+            text, values = statement if of_the_driver else (None, None)
+            connection._handle_dbapi_exception(told, text, values, None, None)
     finally:
         attempts.lost = connection.invalidated
         connection.close()

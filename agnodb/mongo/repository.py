@@ -41,7 +41,7 @@ class Collections:
         return found
 
 
-class MongoRepository(StrictOwner, Generic[R]):
+class MongoRepository(StrictOwner, Generic[R], asks=False):
     """Base of the Mongo repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
 
     concept: ClassVar[str]

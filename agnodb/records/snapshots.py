@@ -121,10 +121,11 @@ class Snapshot:
         """`save` is in the row, which then held `row`: `as_given`, or merged with what others had written."""
         if as_given:
             save.documents = row
-        if not any(other.number > save.number for other in self.done) or (version or 0) > self.version:
+        overtaken = bool(self.done) and self.done[-1].number > save.number
+        if not overtaken or (version or 0) > self.version:
             self.seen, self.version = row, version or 0
         if save not in self.done:
-            self.done = _in_order([*self.done, save])
+            self.done = _in_order([*self.done, save]) if overtaken else [*self.done, save]
         known = self._known(lambda other: other in self.done)
         self.done, self.open = known[-MOST_DONE:], [other for other in self.open if other not in known]
 
@@ -151,12 +152,14 @@ class Snapshot:
         return _with_state(newest, _NOTHING if begun is None else begun.documents, save.holding.state), mine
 
     def _all(self) -> list[Save]:
+        if len(self.open) == 1 and self.done and self.done[-1].number < self.open[0].number:
+            return [*self.done, *self.open]  # nothing overlaps, as is the rule
         return _in_order({*self.done, *self.open})
 
     def _known(self, is_stored: Callable[[Save], bool]) -> list[Save]:
         """The saves of which that is so, and those that they went on from: they were stored with them. In order."""
-        if len(self.open) == 1 and not any(save.number > self.open[0].number for save in self.done):
-            only = self.open[0]  # nothing overlaps with it, as is the rule
+        if len(self.open) == 1 and not (self.done and self.done[-1].number > self.open[0].number):
+            only = self.open[0]  # as above
             return self.done if only in self.done or not is_stored(only) else [*self.done, only]
         saves, known = self._all(), set[Save]()
         for save in reversed(saves):

@@ -16,6 +16,8 @@ MAX_KEY_BYTES = 2000
 
 def text_in(value: Any) -> str:
     """A value for a text column. Enums give their value; text that no column can hold is escaped (see `codec`)."""
+    if type(value) is str:
+        return encode_text(value)
     if isinstance(value, Enum):
         value = value.value
     if not isinstance(value, str):
@@ -26,13 +28,15 @@ def text_in(value: Any) -> str:
 def key_in(value: Any) -> str:
     """A value for a text column that is a key or has an index."""
     text = text_in(value)
-    if len(text.encode()) > MAX_KEY_BYTES:
+    if len(text) > MAX_KEY_BYTES // 4 and len(text.encode()) > MAX_KEY_BYTES:
         raise InvalidValueError(f"An id must not exceed {MAX_KEY_BYTES} bytes.", detail=str(len(text)))
     return text
 
 
 def integer_in(value: Any) -> int:
     """A value for a 64-bit integer column; a float without a fraction is taken as the integer it is."""
+    if type(value) is int and -INT64 <= value < INT64:
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or not -INT64 <= value < INT64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import (
@@ -73,7 +73,7 @@ class Statements:
         return found
 
 
-class SqlRepository(StrictOwner, Generic[R]):
+class SqlRepository(StrictOwner, Generic[R], asks=False):
     """Base of the SQL repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
 
     concept: ClassVar[str]
@@ -91,13 +91,13 @@ class SqlRepository(StrictOwner, Generic[R]):
 
     # -- running shapes ---------------------------------------------------------------------------------------
 
-    async def run(
+    def run(
         self, name: str, build: Callable[..., Executable], parameters: Mapping[str, Any], *variant: Any
-    ) -> Sequence[Row]:
+    ) -> Awaitable[Sequence[Row]]:
         """The rows of the shape `name` (see `Statements.shape`) run with `parameters`."""
         again = name in self.idempotent
         shape = self._statements.shape(f"{self.concept}.{name}", build, *variant, idempotent=again)
-        return await self._executor.execute(shape, parameters)
+        return self._executor.execute(shape, parameters)
 
     async def first(
         self, name: str, build: Callable[..., Executable], parameters: Mapping[str, Any], *variant: Any

@@ -12,7 +12,7 @@ from agnodb.errors import InvalidValueError
 from agnodb.records.base import Record, column_fields
 from agnodb.rules.values import boolean_in, date_in, integer_in, key_in, text_in
 from agnodb.sql.dialects.base import Dialect
-from agnodb.text import decode_text
+from agnodb.text import TEXT_MARKER, decode_text
 
 R = TypeVar("R", bound=Record)
 
@@ -22,10 +22,6 @@ def _json_out(text: Any) -> Any:
     return codec.decode(text) if isinstance(text, str) else text
 
 
-def _text_out(text: str) -> str:
-    return decode_text(text)
-
-
 class RowMap(Generic[R]):
     """Maps `record` to a table: which columns are read, how values are bound and how rows become records."""
 
@@ -33,10 +29,13 @@ class RowMap(Generic[R]):
         self._record, self._table, self._dialect = record, table, dialect
         self._fields = column_fields(record)
         self.columns: tuple[Column[Any], ...] = tuple(table.c[name] for name in self._fields)
-        self._in = {c.name: _binder(c, dialect) for c in self.columns}
+        # A NOT NULL document that is None is stored as JSON null, as agno does; any other is refused.
+        self._in = {c.name: (_bind_name(c.name), _binder(c, dialect), not c.nullable) for c in self.columns}
         self._positions = {c.name: place for place, c in enumerate(self.columns)}
-        self._required = frozenset(c.name for c in self.columns if not c.nullable)
-        self._out = tuple(zip(self._fields.values(), map(_reader, self.columns), strict=True))
+        self._names = tuple(self._fields.values())
+        kinds = [(place, _reader(column)) for place, column in enumerate(self.columns)]
+        self._texts = tuple(place for place, read in kinds if read is decode_text)
+        self._documents = tuple(place for place, read in kinds if read is _json_out)
 
     def selected(self, source: Any = None) -> list[ColumnElement[Any]]:
         """The columns of a SELECT or RETURNING, in the order `read` expects; of `source`, else of the table."""
@@ -48,12 +47,16 @@ class RowMap(Generic[R]):
 
     def read(self, row: Sequence[Any]) -> R:
         """The record of a row of `selected()`; further columns of the row are ignored."""
-        return self._record(
-            **{
-                name: value if convert is None or value is None else convert(value)
-                for (name, convert), value in zip(self._out, row, strict=False)
-            }
-        )
+        values = list(row)
+        for place in self._texts:
+            text = values[place]
+            if text is not None and text.startswith(TEXT_MARKER):
+                values[place] = decode_text(text)
+        for place in self._documents:
+            text = values[place]
+            if text is not None:
+                values[place] = _json_out(text)
+        return self._record(**dict(zip(self._names, values, strict=False)))
 
     def position(self, column: str) -> int:
         """Where `column` stands in a row of `selected()`."""
@@ -73,11 +76,10 @@ class RowMap(Generic[R]):
         """Parameters for `binds`. Raises InvalidValueError for an unknown column or a value it cannot hold."""
         made: dict[str, Any] = {}
         for name, value in values.items():
-            convert = self._in.get(name)
-            if convert is None:
+            if name not in self._in:
                 raise InvalidValueError("There is no such field.", detail=name)
-            # A NOT NULL document that is None is stored as JSON null, as agno does; any other is refused.
-            made[_bind_name(name)] = None if value is None and name not in self._required else convert(value)
+            bound, convert, required = self._in[name]
+            made[bound] = convert(value) if value is not None or required else None
         return made
 
     def values(self, record: R) -> dict[str, Any]:
@@ -119,4 +121,4 @@ def _is_key(column: Column[Any]) -> bool:
 def _reader(column: Column[Any]) -> Callable[[Any], Any] | None:
     if isinstance(column.type, JSON):
         return _json_out
-    return None if isinstance(column.type, (Boolean, BigInteger, Date)) else _text_out
+    return None if isinstance(column.type, (Boolean, BigInteger, Date)) else decode_text

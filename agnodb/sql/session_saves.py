@@ -24,7 +24,7 @@ _WRITTEN = ("session_id", "session_type", "user_id", "created_at", "updated_at",
 _Saving = Saving[dict[str, Any]]
 
 
-class SessionSaves(SqlRepository[SessionRecord]):
+class SessionSaves(SqlRepository[SessionRecord], asks=False):
     """The saving of sessions, for `SqlSessionRepository`."""
 
     record = SessionRecord

@@ -163,3 +163,30 @@ async def test_a_pool_that_has_no_connection_left_is_waited_for(postgres_url: st
         found = await asyncio.gather(*(db.memories.upsert(TEA) for _ in range(20)))
         assert [memory.memory for memory in found] == ["tea"] * 20
         assert db.db_engine.sync_engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+
+
+async def test_who_waits_for_a_connection_has_its_turn(postgres_url: str) -> None:
+    async with AsyncPostgresDb(db_url=postgres_url, pool_size=1) as db:
+        await db.create_tables()
+        made: list[str] = []
+
+        async def caller(name: str, calls: int) -> None:
+            for _ in range(calls):
+                await db.memories.get("m")
+                made.append(name)
+
+        await asyncio.gather(caller("busy", 5), caller("late", 1))
+        assert made.index("late") <= 1
+
+
+async def test_who_waits_for_a_connection_waits_no_longer_than_the_limit(postgres_url: str) -> None:
+    async with AsyncPostgresDb(db_url=postgres_url, pool_size=1, pool_timeout=0.05) as db:
+        await db.memories.upsert(TEA)
+        with psycopg.connect(postgres_url) as locked:
+            locked.execute("SELECT 1 FROM ai.agno_memories FOR UPDATE")
+            waiting = asyncio.create_task(db.memories.upsert(TEA))
+            await asyncio.sleep(0)
+            with pytest.raises(UnavailableError):
+                await db.memories.get("m")
+        assert (await waiting).memory == "tea"
+        assert await db.memories.get("m") is not None
