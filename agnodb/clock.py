@@ -7,10 +7,13 @@ the texts is the order of the instants.
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 
 from agnodb.errors import InvalidValueError
+
+_SORTABLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00")
 
 
 def now() -> int:
@@ -25,10 +28,13 @@ def iso_utc(moment: datetime | str) -> str:
     that is not ISO 8601.
     """
     if isinstance(moment, str):
+        text = moment
         try:
-            moment = datetime.fromisoformat(moment)
+            moment = datetime.fromisoformat(text)
         except ValueError as error:
-            raise InvalidValueError("A time must be ISO 8601 text.", detail=repr(moment)) from error
+            raise InvalidValueError("A time must be ISO 8601 text.", detail=repr(text)) from error
+        if _SORTABLE.fullmatch(text):
+            return text
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

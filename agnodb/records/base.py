@@ -51,6 +51,7 @@ class Record:
 
 
 _PUBLIC: dict[Any, tuple[str, ...]] = {}
+_COLUMNS: dict[Any, Mapping[str, str]] = {}
 
 
 def public_fields(record: type[Record]) -> tuple[str, ...]:
@@ -61,7 +62,10 @@ def public_fields(record: type[Record]) -> tuple[str, ...]:
     return found
 
 
-def column_fields(record: type[Record]) -> dict[str, str]:
+def column_fields(record: type[Record]) -> Mapping[str, str]:
     """Column name -> field name, in the order of the fields."""
-    columns = ((f.metadata.get("column", f.name), f.name) for f in fields(record))
-    return {column: name for column, name in columns if column is not None}
+    found = _COLUMNS.get(record)
+    if found is None:
+        columns = ((f.metadata.get("column", f.name), f.name) for f in fields(record))
+        found = _COLUMNS[record] = {column: name for column, name in columns if column is not None}
+    return found

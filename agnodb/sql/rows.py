@@ -82,6 +82,15 @@ class RowMap(Generic[R]):
             made[bound] = convert(value) if value is not None or required else None
         return made
 
+    def row(self, record: R, **values: Any) -> dict[str, Any]:
+        """Column name -> value for the database, of a record whose fields are those or its own. See `parameters`."""
+        row = {}
+        for name, field in self._fields.items():
+            _, convert, required = self._in[name]
+            value = values[name] if name in values else getattr(record, field)
+            row[name] = convert(value) if value is not None or required else None
+        return row
+
     def values(self, record: R) -> dict[str, Any]:
         """Column name -> value of a record."""
         return {column: getattr(record, name) for column, name in self._fields.items()}

@@ -13,7 +13,6 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from agnodb.errors import InvalidValueError
 from agnodb.filters import Listing, Page, present
-from agnodb.records.base import column_fields
 from agnodb.records.spans import SpanRecord
 from agnodb.rules.placeholders import PLACEHOLDER, Rows, placeholders
 from agnodb.rules.times import time_from, time_in, time_now
@@ -22,7 +21,6 @@ from agnodb.sql.executor import Executor
 from agnodb.sql.percentile import group, p95, ranked
 from agnodb.sql.repository import SqlRepository
 
-_TIMES = ("start_time", "end_time", "created_at")
 _TYPE = "openinference.span.kind"
 _STATS = (
     "name",
@@ -118,12 +116,9 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
 
     def _row(self, span: SpanRecord, now: str) -> dict[str, Any]:
         """A span as a row of `Dialect.insert_absent`. One that the database would refuse must not get that far."""
-        values = {name: getattr(span, name) for name in column_fields(SpanRecord)}
-        values["created_at"] = now if span.created_at is None else span.created_at
-        for name in _TIMES:
-            values[name] = time_in(values[name])
-        bound = self.rows.parameters(values)
-        return dict(zip(values, bound.values(), strict=True))
+        created_at = now if span.created_at is None else time_in(span.created_at)
+        start_time, end_time = time_in(span.start_time), time_in(span.end_time)
+        return self.rows.row(span, start_time=start_time, end_time=end_time, created_at=created_at)
 
     async def _store(self, rows: Rows, now: str) -> int:
         # Always in one order: two writers of the same rows must not wait for each other.
