@@ -2,8 +2,8 @@
 
 The common case is one write, on the condition that what is stored is still what this holder has seen of it. It
 compares the documents themselves, so that a write of agno's own adapter, which knows nothing of versions, is seen
-too. Where the condition fails, what is stored is looked at, merged (see `agnodb.merge`) and written on the condition
-that it is still that, or under its lock.
+too. Where the condition fails, what is stored is merged (see `agnodb.merge`) and written on the condition that it is
+still that: the failed write tells it where a database can, so that two writes are all. Else it is looked at, or locked.
 
 A save may be made again after its connection was lost, and adding up a counter twice would be wrong. So each leaves a
 token with what it stores, and a holder who finds one of their own there knows how far that has followed them.
@@ -13,8 +13,9 @@ A family says how its database does one conditional write, and how it writes on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Literal, Protocol, TypeVar
 
 from agnodb.errors import OwnershipError, UnavailableError
@@ -24,6 +25,7 @@ from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import MOST_OPEN, Documents, Place, Save, Snapshot, merged_documents
 
 G = TypeVar("G")
+T = TypeVar("T")
 
 COMPONENT = {kind: (f"{kind}_id", f"{kind}_data") for kind in SessionType}
 """A session has the id and the data of one component only: the others are not touched."""
@@ -103,6 +105,18 @@ Written = tuple[SessionRecord, Documents, bool]
 """What is stored now, its documents, and whether they are as given: not merged with anything."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was stored where a write's condition failed."""
+
+    session: SessionRecord
+    documents: Documents
+    tokens: Sequence[str]
+    """Those of its last saves."""
+    replace: Callable[[Documents], Awaitable[Written | None]]
+    """Writes documents in its place, on the condition that it is still there; None when it is not."""
+
+
 class Saves(Protocol[G]):
     """What a family does for a save."""
 
@@ -111,8 +125,9 @@ class Saves(Protocol[G]):
         """Whether what was done is stored for good: inside a transaction it is not."""
         ...
 
-    async def write_if(self, saving: Saving[G], condition: Condition, documents: Documents) -> Written | None:
-        """One conditional write of `documents`; None when the condition failed, or the owner is another."""
+    async def write_if(self, saving: Saving[G], condition: Condition, documents: Documents) -> Written | Stored | None:
+        """One conditional write of `documents`. When the condition failed, or the owner is another: what is stored if
+        the write could tell, else None."""
         ...
 
     async def settle(self, saving: Saving[G]) -> Written:
@@ -122,19 +137,35 @@ class Saves(Protocol[G]):
 
 async def save(saves: Saves[G], saving: Saving[G]) -> SessionRecord:
     """Store the session; what is stored comes back. Raises OwnershipError and what `Saving.merged` raises."""
-    documents, written = saving.alone(), None
-    try:
-        written = await saves.write_if(saving, saving.condition, documents)
-    except UnavailableError as failure:
-        if not (saves.final and failure.facts.get("maybe_done")):
-            raise
-        saving.tried = True
+    documents = saving.alone()
+    written = await _tried(saves, saving, lambda: saves.write_if(saving, saving.condition, documents))
+    if isinstance(written, Stored):
+        written = await _tried(saves, saving, partial(_over, saving, written))
     if written is None:
         written = await saves.settle(saving)
     stored, kept, as_given = written
     if saves.final:
         saving.snapshot.stored(saving.save, kept, stored.row_version, as_given=as_given)
     return stored
+
+
+async def _over(saving: Saving[G], stored: Stored) -> Written | None:
+    """The session merged with what is stored; None when that has changed meanwhile."""
+    documents = saving.merged(stored.session, stored.documents, stored.tokens, tried=saving.tried)
+    if documents is None:
+        return stored.session, stored.documents, False
+    return await stored.replace(documents)
+
+
+async def _tried(saves: Saves[G], saving: Saving[G], write: Callable[[], Awaitable[T]]) -> T | None:
+    """What `write` gives; None when nobody knows whether it was done, which `settle` will find out."""
+    try:
+        return await write()
+    except UnavailableError as failure:
+        if not (saves.final and failure.facts.get("maybe_done")):
+            raise
+        saving.tried = True
+        return None
 
 
 def inserted(saves: Saves[G], saving: Saving[G]) -> None:

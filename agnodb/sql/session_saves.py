@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Executable, String, and_, bindparam, func, select, update
 
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS, MOST_OPEN, TOKEN_LENGTH, Documents, Place, Snapshot
-from agnodb.rules.session_saves import COMPONENT, Condition, Saving, Written
+from agnodb.rules.session_saves import COMPONENT, Condition, Saving, Stored, Written
 from agnodb.sql.executor import Executor, Row
 from agnodb.sql.ownership import claimable, keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
@@ -54,16 +55,20 @@ class SessionSaves(SqlRepository[SessionRecord], asks=False):
 
     # -- one statement ----------------------------------------------------------------------------------------
 
-    async def write_if(self, saving: _Saving, condition: Condition, documents: Documents) -> Written | None:
+    async def write_if(self, saving: _Saving, condition: Condition, documents: Documents) -> Written | Stored | None:
         """See `agnodb.rules.session_saves.Saves`."""
         row = await self._upsert_if(condition, saving, documents)
-        return None if row is None else self._written(row, as_given=documents is saving.save.documents)
+        if row is None:
+            return None
+        tokens = _tokens(row[-1])
+        if tokens[:1] == [saving.save.token]:
+            return self._written(row, as_given=documents is saving.save.documents)
+        return self._stored(saving, row, tokens)
 
     async def _upsert_if(self, condition: Condition, saving: _Saving, documents: Documents) -> Row | None:
-        parameters = {**saving.given, **dict(zip(_BOUND, documents, strict=True)), "save": saving.save.token}
+        parameters = self._merged(saving, documents)
         if condition == "seen":
-            fingerprints = map(self.dialect.fingerprint, saving.snapshot.seen or ())
-            parameters.update(zip(_SEEN, fingerprints, strict=True))
+            parameters.update(self._fingerprints(saving.snapshot.seen or ()))
         rows = await self.run("upsert", self._upsert, parameters, saving.session.session_type, condition)
         return rows[0] if rows else None
 
@@ -71,17 +76,45 @@ class SessionSaves(SqlRepository[SessionRecord], asks=False):
         """Insert the row; replace it where it is as `seen`, or the `same` anyway."""
         values = {**self.values(session_type), _RECENT: _TOKEN}
         changes = None if condition == "absent" else self._changes(session_type)
-        columns = [self.table.c[name] for name in DOCUMENTS]
         if condition == "seen":
-            unchanged = list(map(self.dialect.unchanged, columns, _SEEN))
+            unchanged = self._unchanged()
         else:
-            unchanged = [column.is_not_distinct_from(self.dialect.excluded(column.name)) for column in columns]
+            unchanged = [self.table.c[n].is_not_distinct_from(self.dialect.excluded(n)) for n in DOCUMENTS]
         # Nobody may save over an owner's session that they have not read; it would be taken for unscoped otherwise.
         writable = may_write if condition == "seen" else claimable
         mine = and_(writable(self.table, values["user_id"]), *unchanged)
-        return self.dialect.upsert(self.table, values, ["session_id"], changes, mine).returning(*self.rows.selected())
+        upsert = self.dialect.upsert(self.table, values, ["session_id"], changes, mine)
+        columns = (*self.rows.selected(), self.table.c[_RECENT])
+        return self.dialect.or_stored(upsert.returning(*columns), select(*columns).where(self._mine))
+
+    def _fingerprints(self, seen: Documents) -> dict[str, Any]:
+        return dict(zip(_SEEN, map(self.dialect.fingerprint, seen), strict=True))
+
+    def _unchanged(self) -> list[ColumnElement[bool]]:
+        return [self.dialect.unchanged(self.table.c[name], seen) for name, seen in zip(DOCUMENTS, _SEEN, strict=True)]
 
     # -- a row that others write too --------------------------------------------------------------------------
+
+    def _stored(self, saving: _Saving, row: Row, tokens: Sequence[str]) -> Stored:
+        found, theirs = self.read(row), self._documents(row)
+
+        async def replace(documents: Documents) -> Written | None:
+            # The version too: what others stored may be what was there before, and tell of their save by its token.
+            seen = {"seen_version": found.row_version, "seen_user_id": row[self.rows.position("user_id")]}
+            parameters = {**self._merged(saving, documents), **self._fingerprints(theirs), **seen}
+            rows = await self.run("replace", self._replace, parameters, saving.session.session_type)
+            return self._written(rows[0], as_given=False) if rows else None
+
+        return Stored(found, theirs, tokens, replace)
+
+    def _replace(self, session_type: str) -> Executable:
+        stored = self.table.c
+        still = (
+            stored.agnodb_row_version.is_not_distinct_from(bindparam("seen_version", type_=BigInteger())),
+            stored.user_id.is_not_distinct_from(bindparam("seen_user_id", type_=String())),
+        )
+        changed = update(self.table).where(self._mine, *self._unchanged(), *still).values(self._changes(session_type))
+        return changed.returning(*self.rows.selected())
 
     async def settle(self, saving: _Saving) -> Written:
         """See `agnodb.rules.session_saves.Saves`."""
@@ -95,26 +128,33 @@ class SessionSaves(SqlRepository[SessionRecord], asks=False):
                 return self._written(await inside._save_locked(saving, rows[0], tried), as_given=False)
             # It was deleted meanwhile, or never there and inserted by others just now.
             written = await inside.write_if(saving, "absent", saving.save.documents)
-            if written is not None:
+            if written is not None and not isinstance(written, Stored):
                 return written
 
     def _lock(self) -> Executable:
-        mine = self.key == self.rows.binds(("session_id",))["session_id"]
-        return select(*self.rows.selected(), self.table.c[_RECENT]).where(mine).with_for_update()
+        return select(*self.rows.selected(), self.table.c[_RECENT]).where(self._mine).with_for_update()
 
     async def _save_locked(self, saving: _Saving, row: Row, tried: bool) -> Row:
         documents = saving.merged(self.read(row), self._documents(row), _tokens(row[-1]), tried=tried)
         if documents is None:
             return row
-        bound = dict(zip(_BOUND, documents, strict=True))
-        parameters = {**saving.given, **bound, "save": saving.save.token}
+        parameters = self._merged(saving, documents)
         return (await self.run("save_merged", self._save_merged, parameters, saving.session.session_type))[0]
 
     def _save_merged(self, session_type: str) -> Executable:
-        mine = self.key == self.rows.binds(("session_id",))["session_id"]
-        return update(self.table).where(mine).values(self._changes(session_type)).returning(*self.rows.selected())
+        changed = update(self.table).where(self._mine).values(self._changes(session_type))
+        return changed.returning(*self.rows.selected())
+
+    @staticmethod
+    def _merged(saving: _Saving, documents: Documents) -> dict[str, Any]:
+        return {**saving.given, **dict(zip(_BOUND, documents, strict=True)), "save": saving.save.token}
 
     # -- parts of statements ----------------------------------------------------------------------------------
+
+    @property
+    def _mine(self) -> ColumnElement[bool]:
+        mine: ColumnElement[bool] = self.key == self.rows.binds(("session_id",))["session_id"]
+        return mine
 
     def values(self, session_type: str) -> dict[str, ColumnElement[Any]]:
         """A session has the id and the data of one component only: the others are not touched."""

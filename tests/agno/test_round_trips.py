@@ -117,6 +117,42 @@ async def test_upsert_session_is_one_round_trip(proxy: CountingProxy, db: Any) -
     assert await cost(proxy, lambda db: db.upsert_session(session()), db) == (1, 1)
 
 
+async def test_upsert_session_that_nobody_read_is_two_round_trips(proxy: CountingProxy, db: Any) -> None:
+    numbers = iter(range(10))
+
+    async def save(db: Any) -> None:
+        made = session()
+        made.session_data = {"session_name": f"Name {next(numbers)}"}
+        await db.upsert_session(made)
+
+    assert await cost(proxy, save, db) == (2, 2)
+
+
+async def test_upsert_session_that_others_changed_is_two_round_trips(proxy: CountingProxy, db: Any) -> None:
+    numbers = iter(range(10))
+    held = session()
+
+    async def save(db: Any) -> None:
+        held.session_data = {**held.session_data, "held": next(numbers)}
+        await db.upsert_session(held)
+
+    async def both(db: Any) -> None:
+        other = await db.get_session("s", user_id="u")
+        other.session_data["other"] = next(numbers)
+        await db.upsert_session(other)
+
+    await save(db)
+    for _ in range(2):
+        await both(db)
+        await save(db)
+    await both(db)
+    with proxy.count() as counts:
+        await save(db)
+    assert (counts.round_trips, counts.statements) == (2, 2)
+    stored = await db.get_session("s", user_id="u")
+    assert {"held", "other"} <= stored.session_data.keys()
+
+
 async def test_upsert_run_is_one_round_trip(proxy: CountingProxy, db: Any) -> None:
     await db.upsert_session(session())
     assert await cost(proxy, lambda db: db.upsert_run(run(1), "s", "u"), db) == (1, 1)

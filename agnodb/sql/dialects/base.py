@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from sqlalchemy import Column, ColumnElement, Executable, Insert, Select, Table
+from sqlalchemy.sql.dml import ReturningInsert
 
 from agnodb.sql.executor import Steps
 
@@ -120,6 +121,11 @@ class Dialect(ABC):
 
         The statement's `excluded` gives the values that were to be inserted.
         """
+
+    def or_stored(self, upsert: ReturningInsert[Any], stored: Select[Any]) -> Executable:
+        """`upsert`; where it writes nothing, with the rows of `stored`, if that is one statement. These are as they
+        were when the statement began. Both have the same columns."""
+        return upsert
 
     @abstractmethod
     def upsert_from(

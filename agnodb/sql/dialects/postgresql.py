@@ -30,9 +30,11 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 from agnodb.sql.dialects.base import LIKE_ESCAPE
 from agnodb.sql.dialects.common import OnConflict
@@ -123,6 +125,11 @@ class PostgresDialect(OnConflict):
         rows = func.json_to_recordset(array).table_valued(*typed.values(), name=f"{name}_rows")
         rows = rows.render_derived(with_types=True)
         return select(*(cast(rows.c[c.name], JSONB) if isinstance(c.type, JSON) else rows.c[c.name] for c in typed))
+
+    def or_stored(self, upsert: ReturningInsert[Any], stored: Select[Any]) -> Executable:
+        written = upsert.cte("written")
+        nothing = ~select(literal_column("1")).select_from(written).exists()
+        return union_all(select(written), stored.where(nothing))
 
     def insert_run(
         self,

@@ -243,8 +243,11 @@ class MergingConformance:
 
     # -- what it costs ----------------------------------------------------------------------------------------
 
-    async def test_a_save_is_one_statement_and_three_where_others_wrote(self, db: Any, make_db: Any) -> None:
+    async def test_a_save_is_one_statement_and_two_or_three_where_others_wrote(self, db: Any, make_db: Any) -> None:
         other = await make_db()
+        # Two, where the failed write can tell what is stored.
+        dialect = getattr(core_of(db).settings, "dialect", None)
+        contended = 2 if dialect is not None and dialect.writes_nest else 3
         await db.sessions.get("s")
 
         async def statements(held: SessionRecord) -> int:
@@ -260,8 +263,8 @@ class MergingConformance:
             read = await db.sessions.get("s")
             read.session_data = {**read.session_data, f"read{turn}": turn}
             assert await statements(read) == 1
-            assert await statements(held) == 3
+            assert await statements(held) == contended
             assert await statements(held) == 1
             await other.sessions.rename("s", f"name {turn}")
-            assert await statements(held) == 3
-        assert await statements(a_session(session_data={})) == 3
+            assert await statements(held) == contended
+        assert await statements(a_session(session_data={})) == contended
