@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, String, and_, bindparam, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    String,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    null,
+    select,
+    update,
+)
 
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS, MOST_OPEN, TOKEN_LENGTH, Documents, Place, Snapshot
@@ -60,10 +72,9 @@ class SessionSaves(SqlRepository[SessionRecord], asks=False):
         row = await self._upsert_if(condition, saving, documents)
         if row is None:
             return None
-        tokens = _tokens(row[-1])
-        if tokens[:1] == [saving.save.token]:
+        if row[-1] is None:
             return self._written(row, as_given=documents is saving.save.documents)
-        return self._stored(saving, row, tokens)
+        return self._stored(saving, row)
 
     async def _upsert_if(self, condition: Condition, saving: _Saving, documents: Documents) -> Row | None:
         parameters = self._merged(saving, documents)
@@ -84,8 +95,10 @@ class SessionSaves(SqlRepository[SessionRecord], asks=False):
         writable = may_write if condition == "seen" else claimable
         mine = and_(writable(self.table, values["user_id"]), *unchanged)
         upsert = self.dialect.upsert(self.table, values, ["session_id"], changes, mine)
-        columns = (*self.rows.selected(), self.table.c[_RECENT])
-        return self.dialect.or_stored(upsert.returning(*columns), select(*columns).where(self._mine))
+        # No tokens tell a row that was written from one that was stored.
+        columns, tokens = self.rows.selected(), func.coalesce(self.table.c[_RECENT], "")
+        written = upsert.returning(*columns, cast(null(), Text).label(_RECENT))
+        return self.dialect.or_stored(written, select(*columns, tokens).where(self._mine))
 
     def _fingerprints(self, seen: Documents) -> dict[str, Any]:
         return dict(zip(_SEEN, map(self.dialect.fingerprint, seen), strict=True))
@@ -95,7 +108,7 @@ class SessionSaves(SqlRepository[SessionRecord], asks=False):
 
     # -- a row that others write too --------------------------------------------------------------------------
 
-    def _stored(self, saving: _Saving, row: Row, tokens: Sequence[str]) -> Stored:
+    def _stored(self, saving: _Saving, row: Row) -> Stored:
         found, theirs = self.read(row), self._documents(row)
 
         async def replace(documents: Documents) -> Written | None:
@@ -105,7 +118,7 @@ class SessionSaves(SqlRepository[SessionRecord], asks=False):
             rows = await self.run("replace", self._replace, parameters, saving.session.session_type)
             return self._written(rows[0], as_given=False) if rows else None
 
-        return Stored(found, theirs, tokens, replace)
+        return Stored(found, theirs, _tokens(row[-1]), replace)
 
     def _replace(self, session_type: str) -> Executable:
         stored = self.table.c
