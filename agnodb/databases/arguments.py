@@ -259,13 +259,20 @@ def connecting_of(arguments: Mapping[str, Any]) -> Connecting:
     return Connecting(**given)
 
 
-def rebuilt_url(url: str | None, complete: str | None, variable: str = "AGNODB_URL") -> str | None:
-    """`url`, or `complete` where `url` is the same place with its password hidden.
+def rebuilt_url(
+    url: str | None, complete: str | None, variable: str = "AGNODB_URL", *, place: Callable[[str], str] | None = None
+) -> str | None:
+    """`url`, or `complete` where `url` is the same `place` (by default that of SQL) with something secret hidden.
 
     Raises ConfigurationError where `complete`, the value of `variable`, is another place or none.
     """
-    if url is None or (place := async_url(url)).password != _HIDDEN:
+    if url is None or _HIDDEN not in url:
         return url
-    if complete is not None and place_of(async_url(complete)) == place_of(place):
+    place = place or _sql_place
+    if complete is not None and place(complete) == place(url):
         return complete
     raise ConfigurationError(f"The password is not part of a stored database. Set {variable} to its complete URL.")
+
+
+def _sql_place(url: str) -> str:
+    return place_of(async_url(url))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
@@ -11,8 +12,8 @@ from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
 from agnodb.agno.base import AsyncBaseDb, BaseDb, objects
-from agnodb.config import Layout, TableNames, layout_from, redact
-from agnodb.databases.arguments import Policing, as_in_agno, names_for_agno, policy_arguments
+from agnodb.config import Layout, TableNames, layout_from
+from agnodb.databases.arguments import Policing, as_in_agno, names_for_agno, policy_arguments, rebuilt_url
 from agnodb.databases.driving import drive, driven
 from agnodb.databases.handles import Handle
 from agnodb.databases.sync_methods import SyncMethods, SyncRepositories, SyncTransaction
@@ -21,14 +22,13 @@ from agnodb.errors import ConfigurationError, UnsupportedOperationError
 from agnodb.executors.mongo import MongoExecutor
 from agnodb.executors.mongo_clients import Clients, LoopClients, ProcessClients, motor_client, pymongo_client
 from agnodb.models.base import Tables, tables_for
-from agnodb.mongo import schema
+from agnodb.mongo import schema, urls
 from agnodb.mongo.executor import Executor
 from agnodb.mongo.repositories import MongoRepositories
 from agnodb.mongo.repository import Collections
 from agnodb.policies import Policies
 
 _NAMESPACE = uuid.UUID("6f2d8f0e-55a1-5d0c-9a53-6a2f5f1c4a11")
-_HIDDEN = ":***@"
 _UPGRADE = "create_tables() of this database"
 
 # Whatever the URL leaves open. A write is stored by a majority of the servers, and done again once by the driver.
@@ -99,8 +99,7 @@ class MongoSettings:
         """The settings of constructor arguments. Raises ConfigurationError."""
         if client is None and url is None:
             raise ConfigurationError("One of db_url and db_client is needed.")
-        if url is not None and not url.startswith(("mongodb://", "mongodb+srv://")):
-            raise ConfigurationError("A MongoDB URL is needed, like mongodb://localhost:27017")
+        place = "" if url is None else urls.hosts(urls.checked(url))
         tables = {argument: given.get(_collection(argument)) for argument in TableNames.arguments()}
         layout, db_name = layout_from(tables, schema_default=None), name or "agno"
         return cls(
@@ -108,7 +107,7 @@ class MongoSettings:
             url=url,
             db_name=db_name,
             layout=layout,
-            id=given.get("id") or str(uuid.uuid5(_NAMESPACE, f"mongodb:{_hosts(url)}/{db_name}#{layout.key}")),
+            id=given.get("id") or str(uuid.uuid5(_NAMESPACE, f"mongodb:{place}/{db_name}#{layout.key}")),
             create_schema=given.get("create_schema", True),
             policies=Policies(**policy_arguments(given)),
         )
@@ -127,7 +126,7 @@ class MongoSettings:
     @property
     def safe_url(self) -> str | None:
         """The URL with its password hidden."""
-        return None if self.url is None else redact(self.url)
+        return None if self.url is None else urls.safe(self.url)
 
 
 def _collection(argument: str) -> str:
@@ -135,15 +134,10 @@ def _collection(argument: str) -> str:
     return argument.removesuffix("_table") + "_collection"
 
 
-def _hosts(url: str | None) -> str:
-    """The hosts of a URL: the same for every user, password and option."""
-    return "" if url is None else url.partition("://")[2].rpartition("@")[2].partition("/")[0].partition("?")[0]
-
-
 def _rebuilt(data: Mapping[str, Any]) -> dict[str, Any]:
-    if _HIDDEN in (data.get("db_url") or ""):
-        raise ConfigurationError("The password is not part of a stored database. Pass db_url= with the complete URL.")
-    return {name: value for name, value in data.items() if name != "type"}
+    """The constructor arguments of a `to_dict()`. A password that is hidden in it is taken from `AGNODB_URL`."""
+    given = {name: value for name, value in data.items() if name != "type"}
+    return {**given, "db_url": rebuilt_url(data.get("db_url"), os.environ.get("AGNODB_URL"), place=urls.hosts)}
 
 
 class MongoCore(Store):
@@ -153,7 +147,8 @@ class MongoCore(Store):
         self.settings = settings
         self._tables: Tables = tables_for(settings.layout)
         self._executor = MongoExecutor(clients, settings.db_name, ensure=self._ensure)
-        place = f"mongodb:{settings.url or id(clients)}/{settings.db_name}#{settings.layout.key}"
+        server = id(clients) if settings.url is None else urls.hosts(settings.url)
+        place = f"mongodb:{server}/{settings.db_name}#{settings.layout.key}"  # it is kept in snapshots: no secrets
         self._collections = Collections(self._tables, settings.policies, place)
         Store.__init__(self, self._repositories_of(self._executor), objects(), place)
         self._on_write_failed = settings.policies.on_write_failed
@@ -227,7 +222,10 @@ class AsyncMongoDb(Handle, MongoCore, AsyncBaseDb):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The database of a `to_dict()`, whose URL must be complete."""
+        """The database of a `to_dict()`. A password that is hidden in it is taken from `AGNODB_URL`.
+
+        Raises ConfigurationError when there is a hidden password and no such variable for the same hosts.
+        """
         return cls(**_rebuilt(data))
 
     async def __aenter__(self) -> Self:
@@ -307,6 +305,5 @@ AsyncMongoDb.__name__, MongoDb.__name__ = "AgnodbAsyncMongoDb", "AgnodbMongoDb"
 
 def _options(url: str | None) -> dict[str, Any]:
     """The options that the URL does not name itself."""
-    query = (url or "").partition("?")[2].lower()
-    named = {option.partition("=")[0] for option in query.split("&")}
+    named = urls.options(url or "")
     return {name: value for name, value in _OPTIONS.items() if name.lower() not in named}

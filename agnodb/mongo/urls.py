@@ -1,0 +1,49 @@
+"""What a MongoDB URL leads to, and what of it may be shown.
+
+The drivers read it (https://www.mongodb.com/docs/manual/reference/connection-string/); here its parts are told apart.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agnodb.config import redact
+from agnodb.errors import ConfigurationError
+
+SCHEMES = ("mongodb://", "mongodb+srv://")
+EXAMPLE = "mongodb://user:password@localhost:27017"
+
+_SECRET_OPTIONS = re.compile(r"((?:tlsCertificateKeyFilePassword|authMechanismProperties)=)[^&]*", re.IGNORECASE)
+
+
+def is_mongodb(url: str) -> bool:
+    """Whether `url` leads to MongoDB."""
+    return url.startswith(SCHEMES)
+
+
+def checked(url: str) -> str:
+    """`url`. Raises ConfigurationError, without repeating it, where it is none of MongoDB."""
+    if not is_mongodb(url):
+        raise ConfigurationError(f"A MongoDB URL is needed, like {EXAMPLE}")
+    return url
+
+
+def hosts(url: str) -> str:
+    """The hosts: the same for every user, password and option."""
+    return url.partition("://")[2].partition("?")[0].rpartition("@")[2].partition("/")[0].lower()
+
+
+def database(url: str) -> str | None:
+    """The database that the path names, or None."""
+    path = url.partition("://")[2].partition("?")[0].rpartition("@")[2].partition("/")[2]
+    return path or None
+
+
+def safe(url: str) -> str:
+    """`url` without what is secret in it."""
+    return _SECRET_OPTIONS.sub(r"\1***", redact(url))
+
+
+def options(url: str) -> set[str]:
+    """The names of the options in `url`, in small letters."""
+    return {option.partition("=")[0].lower() for option in url.partition("?")[2].split("&") if option}
