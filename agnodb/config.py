@@ -23,6 +23,8 @@ MAX_IDENTIFIER_BYTES = 63
 """PostgreSQL cuts longer names silently (https://www.postgresql.org/docs/current/limits.html)."""
 
 
+TRIGGER_EVENTS = ("insert", "update", "delete")
+
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -77,8 +79,20 @@ class TableNames:
         return {f.metadata["argument"]: f.name for f in fields(cls)}
 
     def as_dict(self) -> dict[str, str]:
-        """Concept -> table name."""
+        """Concept -> table name, of the tables that agno has too."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def own(self) -> dict[str, str]:
+        """Concept -> name of the tables that only agnodb has: what the metrics of these runs were counted from."""
+        concepts = ("metric_changes", "metric_counts", "metric_totals")
+        return {concept: object_name(f"agnodb_{concept}_{self.runs}_{self.metrics}") for concept in concepts}
+
+    def triggers(self) -> dict[str, tuple[str, ...]]:
+        """Concept -> names of the triggers on its table, for inserts, updates and deletes, that note what changed."""
+        return {
+            concept: tuple(object_name(f"agnodb_{event}_{table}_{self.metrics}") for event in TRIGGER_EVENTS)
+            for concept, table in (("runs", self.runs), ("sessions", self.sessions))
+        }
 
 
 @dataclass(frozen=True, slots=True)

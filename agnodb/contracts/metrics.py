@@ -12,8 +12,9 @@ from agnodb.records.metrics import MetricRecord
 class MetricRepository(Protocol):
     """Daily metrics, each row computed from the sessions and runs of one user on one UTC day.
 
-    A day is always computed as a whole, so its rows say what is stored at that moment: the sum over the days is the
-    sum over the runs. Sessions and runs whose time is no date between the years 1 and 9999 are left out.
+    Each session and run is known with what it was counted for, so whatever happens to it the sum over the days is the
+    sum over the runs. A number of tokens is a whole number: fractions are cut off. Sessions and runs whose time is no
+    date between the years 1 and 9999 are left out.
     """
 
     async def report(
@@ -29,18 +30,17 @@ class MetricRepository(Protocol):
         """
         ...
 
-    async def refresh(self, *, deletions: bool = False) -> list[MetricRecord] | None:
-        """Compute again the days that changed; their rows, or None when there was nothing to do. Atomic.
+    async def refresh(self) -> list[MetricRecord] | None:
+        """Count what was written or deleted since the last time; the rows that changed, or None when none did.
 
-        Those are the days that were not over when they were last computed, and those of which a session or a run
-        was written since. Their cost follows what changed. A deletion leaves no time behind: `deletions` finds the
-        days, however old, whose numbers of sessions or runs differ from what is stored, by counting index entries.
-        Rows of which nothing is left are deleted. Refreshes at the same time wait for each other.
+        It costs what changed, however much is stored, and finds every change, whoever made it (see
+        docs/architecture.md). Rows of which nothing is left are deleted. Each thousand of changes is one transaction,
+        and a row is written once all are counted. Refreshes at the same time wait for each other.
         """
         ...
 
     async def recompute(self, from_day: datetime.date, to_day: datetime.date) -> list[MetricRecord] | None:
-        """Compute all days from `from_day` to `to_day`, both included, and whatever `refresh` would."""
+        """Count all days from `from_day` to `to_day`, both included, from the beginning, and what `refresh` would."""
         ...
 
     async def page(

@@ -607,10 +607,10 @@ class SyncMethods:
         """
 
     def calculate_metrics(self) -> list[dict[str, Any]] | None:
-        """Compute the metrics of every day that changed, by deletions too; their rows, or None when none did.
+        """Bring the metrics up to date with all that was written and deleted; the rows that changed, or None.
 
-        Computed by the database and atomic; `user_id` is '' for what nobody owns. Days of which everything was
-        deleted lose their metrics.
+        `user_id` is '' for what nobody owns. Owners and days of which everything was deleted lose their row. Atomic
+        for each thousand of changes.
         """
 
     def get_metrics(
@@ -618,9 +618,8 @@ class SyncMethods:
     ) -> tuple[list[dict[str, Any]], int | None]:
         """The metrics of these days (both included), and when metrics (of that user) were last computed.
 
-        Days that changed are computed first, at most once in 60 seconds for an instance; what was deleted from a
-        day that is over is noticed by `calculate_metrics`. Without metrics the time is None. One statement, and
-        four more when there is something to compute. Raises what the computation raises.
+        They are brought up to date first, at most once in 60 seconds for an instance. Without metrics the time is
+        None. Raises what `calculate_metrics` raises.
         """
 
     def get_latest_schema_version(self, table_name: str) -> str:
@@ -1204,8 +1203,9 @@ class SyncLearningRepository(SyncRepository):
 class SyncMetricRepository(SyncRepository):
     """Daily metrics, each row computed from the sessions and runs of one user on one UTC day.
 
-    A day is always computed as a whole, so its rows say what is stored at that moment: the sum over the days is the
-    sum over the runs. Sessions and runs whose time is no date between the years 1 and 9999 are left out.
+    Each session and run is known with what it was counted for, so whatever happens to it the sum over the days is the
+    sum over the runs. A number of tokens is a whole number: fractions are cut off. Sessions and runs whose time is no
+    date between the years 1 and 9999 are left out.
     """
 
     def report(
@@ -1216,17 +1216,16 @@ class SyncMetricRepository(SyncRepository):
         The time, in epoch seconds, is None when there are no metrics of these days. One statement.
         """
 
-    def refresh(self, *, deletions: bool = False) -> list[MetricRecord] | None:
-        """Compute again the days that changed; their rows, or None when there was nothing to do. Atomic.
+    def refresh(self) -> list[MetricRecord] | None:
+        """Count what was written or deleted since the last time; the rows that changed, or None when none did.
 
-        Those are the days that were not over when they were last computed, and those of which a session or a run
-        was written since. Their cost follows what changed. A deletion leaves no time behind: `deletions` finds the
-        days, however old, whose numbers of sessions or runs differ from what is stored, by counting index entries.
-        Rows of which nothing is left are deleted. Refreshes at the same time wait for each other.
+        It costs what changed, however much is stored, and finds every change, whoever made it (see
+        docs/architecture.md). Rows of which nothing is left are deleted. Each thousand of changes is one transaction,
+        and a row is written once all are counted. Refreshes at the same time wait for each other.
         """
 
     def recompute(self, from_day: date, to_day: date) -> list[MetricRecord] | None:
-        """Compute all days from `from_day` to `to_day`, both included, and whatever `refresh` would."""
+        """Count all days from `from_day` to `to_day`, both included, from the beginning, and what `refresh` would."""
 
     def page(
         self, page: Page, *, user_id: str | None = None, from_day: date | None = None, to_day: date | None = None

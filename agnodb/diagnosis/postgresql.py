@@ -89,7 +89,7 @@ async def _limits(connection: AsyncConnection) -> tuple[int, int]:
 
 
 async def _rights(connection: AsyncConnection, layout: Layout) -> Rights:
-    names = [*layout.names.as_dict().values(), VERSION_TABLE]
+    names = [*layout.names.as_dict().values(), *layout.names.own().values(), VERSION_TABLE]
     place = (await connection.execute(_SCHEMA, {"schema": layout.schema})).first()
     tables = (await connection.execute(_TABLES, {"schema": layout.schema, "names": names})).all()
     return Rights(

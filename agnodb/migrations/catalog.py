@@ -25,6 +25,13 @@ _POSTGRESQL_INDEXES = text(
     " WHERE n.nspname = coalesce(CAST(:schema AS text), current_schema())"
 )
 _POSTGRESQL_SCHEMA = text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :schema")
+_POSTGRESQL_TRIGGERS = text(
+    "SELECT c.relname, g.tgname FROM pg_catalog.pg_trigger g"
+    " JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = coalesce(CAST(:schema AS text), current_schema()) AND g.tgenabled IN ('O', 'A')"
+)
+_SQLITE_TRIGGERS = text("SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'")
 _SQLITE_COLUMNS = text(
     "SELECT m.name, c.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'"
 )
@@ -84,3 +91,12 @@ def read_catalog(connection: Connection, schema: str | None) -> Catalog:
     for name, table, valid in indexes:
         catalog.indexes[name] = IndexState(table, bool(valid))
     return catalog
+
+
+def read_triggers(connection: Connection, schema: str | None) -> set[tuple[str, str]]:
+    """Table and name of each trigger in `schema` that is not disabled (PostgreSQL, SQLite)."""
+    if connection.dialect.name == "postgresql":
+        rows = connection.execute(_POSTGRESQL_TRIGGERS, {"schema": schema})
+    else:
+        rows = connection.execute(_SQLITE_TRIGGERS)
+    return {(table, name) for table, name in rows}

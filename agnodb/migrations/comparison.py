@@ -18,7 +18,7 @@ from sqlalchemy import Column, Connection, text
 from sqlalchemy.schema import Index, SchemaItem
 
 from agnodb.config import Layout
-from agnodb.migrations.catalog import read_catalog
+from agnodb.migrations.catalog import read_catalog, read_triggers
 from agnodb.migrations.head import HEAD, REVISIONS
 from agnodb.migrations.steps import read_revision
 from agnodb.models import tables_for
@@ -37,7 +37,8 @@ def differences(connection: Connection, layout: Layout) -> list[str]:
     context = MigrationContext.configure(connection, opts=options)
     with quiet():
         found = [_line(entry) for entry in _flat(compare_metadata(context, options["target_metadata"]))]
-    return found + [_line(("add_index", index)) for index in missing_indexes(connection, layout)]
+    found += [_line(("add_index", index)) for index in missing_indexes(connection, layout)]
+    return found + [f"add_trigger {name} on {table}" for table, name in missing_triggers(connection, layout)]
 
 
 def comparison_options(connection: Connection, layout: Layout) -> dict[str, Any]:
@@ -51,7 +52,8 @@ def comparison_options(connection: Connection, layout: Layout) -> dict[str, Any]
             layout = replace(layout, schema=None)
         else:
             connection.execute(text("SET LOCAL search_path TO pg_catalog"))
-    names, mysql = set(layout.names.as_dict().values()), connection.dialect.name == "mysql"
+    names = {*layout.names.as_dict().values(), *layout.names.own().values()}
+    mysql = connection.dialect.name == "mysql"
 
     def include_name(name: str | None, kind: str, _parents: Any) -> bool:
         if kind == "schema":
@@ -92,6 +94,16 @@ def missing_indexes(connection: Connection, layout: Layout) -> list[Index]:
     ]
     states = {index: catalog.indexes.get(str(index.name)) for index in wanted}
     return [index for index, state in states.items() if state is None or not state.valid]
+
+
+def missing_triggers(connection: Connection, layout: Layout) -> list[tuple[str, str]]:
+    """Table and name of our triggers that are not there or are disabled. MySQL has none."""
+    if connection.dialect.name == "mysql":
+        return []
+    tables = layout.names.as_dict()
+    wanted = [(tables[concept], name) for concept, names in layout.names.triggers().items() for name in names]
+    there = read_triggers(connection, layout.schema)
+    return [pair for pair in wanted if pair not in there]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, String, Text
+from sqlalchemy import JSON, BigInteger, Column, Identity, Integer, String, Text
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -16,6 +16,8 @@ LongText = Text().with_variant(String(), "sqlite").with_variant(LONGTEXT(), "mys
 ShortText = String().with_variant(String(500), "mysql")
 Word = String().with_variant(String(20), "mysql")
 AnyLength = String().with_variant(LONGTEXT(), "mysql")
+LongKey = String().with_variant(String(600), "mysql")
+Serial = BigInteger().with_variant(Integer(), "sqlite")
 Epoch = BigInteger()
 
 Kind = TypeEngine[Any] | type[TypeEngine[Any]]
@@ -29,16 +31,24 @@ class Field:
     kind: Kind
     nullable: bool = True
     primary_key: bool = False
+    numbered: bool = False
+    """Whether the database gives each row a number."""
 
     def column(self) -> Column[Any]:
         """A new column of this description."""
         kind = ShortText if self.kind is String else self.kind  # MySQL bounds what may have an index
-        return Column(self.name, kind, nullable=self.nullable, primary_key=self.primary_key)
+        numbers = [Identity()] if self.numbered else []
+        return Column(self.name, kind, *numbers, nullable=self.nullable, primary_key=self.primary_key)
 
 
 def key(name: str) -> Field:
     """A primary key of text."""
     return Field(name, String, nullable=False, primary_key=True)
+
+
+def serial(name: str) -> Field:
+    """A primary key of numbers, which the database gives."""
+    return Field(name, Serial, nullable=False, primary_key=True, numbered=True)
 
 
 def required(kind: Kind, *names: str) -> list[Field]:

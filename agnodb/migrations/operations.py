@@ -34,9 +34,35 @@ from agnodb import clock
 from agnodb.config import Layout, object_name
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
 from agnodb.migrations.catalog import Catalog, IndexState, read_catalog
-from agnodb.migrations.fields import AnyLength, Epoch, Field, Json, LongText, Word, key, optional, required
+from agnodb.migrations.fields import (
+    AnyLength,
+    Epoch,
+    Field,
+    Json,
+    LongKey,
+    LongText,
+    Word,
+    key,
+    optional,
+    required,
+    serial,
+)
+from agnodb.migrations.triggers import Notes
 
-__all__ = ["AnyLength", "Epoch", "Field", "Json", "LongText", "SchemaOperations", "Word", "key", "optional", "required"]
+__all__ = [
+    "AnyLength",
+    "Epoch",
+    "Field",
+    "Json",
+    "LongKey",
+    "LongText",
+    "SchemaOperations",
+    "Word",
+    "key",
+    "optional",
+    "required",
+    "serial",
+]
 
 LOCK_TIMEOUT = "5s"
 """How long a statement may wait for a table in use. Whoever comes after it waits too, so it is short."""
@@ -61,7 +87,7 @@ class SchemaOperations:
         self._context = context
         self._op = Operations(context)
         self._layout = layout
-        self._names = layout.names.as_dict()
+        self._names = {**layout.names.as_dict(), **layout.names.own()}
         self._in_use = in_use
         self._from_base = from_base
         self._progress = progress or (lambda _: None)
@@ -247,11 +273,47 @@ class SchemaOperations:
             self._op.drop_index(index, table_name=table, schema=self._layout.schema, if_exists=self.offline)
             self.catalog.indexes.pop(index, None)
 
+    def note_changes(self, concept: str, key: str, *, into: str, prefix: str, only: Sequence[str] = ()) -> None:
+        """Let triggers note `prefix` and the `key` of every row that is written or deleted in the table of `concept`,
+        in the table of `into`; an update only when it changes one of `only`. Waits for writers, and they for it.
+
+        None on MySQL, where a trigger fails with every write once the account that made it was dropped.
+        """
+        if self._mysql:
+            return
+        notes = self._notes(concept, into, key, prefix, only)
+        for statement in notes.made(self._context.dialect.name):
+            self._op.execute(_verbatim(statement))
+
+    def drop_notes(self, concept: str, *, into: str) -> None:
+        """Drop the triggers of `note_changes`."""
+        if self._mysql or self._kept(self.table(into)):
+            return
+        if self.offline or self.table(concept) in self.catalog.columns:
+            for statement in self._notes(concept, into).dropped(self._context.dialect.name):
+                self._op.execute(_verbatim(statement))
+
+    def note(self, into: str, key: str) -> None:
+        """Note `key` in the table of `into`."""
+        self._op.execute(_verbatim(f"INSERT INTO {self._quoted(self.table(into))} (row_key) VALUES ('{key}')"))
+
+    def _notes(self, concept: str, into: str, key: str = "", prefix: str = "", only: Sequence[str] = ()) -> Notes:
+        return Notes(
+            self._quoted(self.table(concept)),
+            key,
+            self._quoted(self.table(into)),
+            prefix,
+            only,
+            self._layout.names.triggers()[concept],
+            self._context.dialect.identifier_preparer.quote,
+            self._quoted,
+        )
+
     def stamp_tables(self, version: str) -> None:
         """Note in agno's table of versions that each table has the shape of `version`; older notes stay."""
         moment = clock.iso_utc(datetime.now(UTC))
         versions = self._table("schema_versions", "table_name", "version", "created_at", "updated_at")
-        for concept, table in self._names.items():
+        for concept, table in self._layout.names.as_dict().items():
             if concept != "schema_versions":
                 times = {"created_at": moment, "updated_at": moment}
                 values = {"table_name": table, "version": version, **times}
@@ -328,6 +390,11 @@ def _insert_absent(table: Table, values: Mapping[str, Any], dialect: str) -> Any
         return mysql.insert(table).values(values).prefix_with("IGNORE")
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).values(values).on_conflict_do_nothing()
+
+
+def _verbatim(statement: str) -> TextClause:
+    """A statement whose names and texts may have colons, which are no binds."""
+    return text(statement.replace(":", "\\:"))
 
 
 def _version(stamp: str) -> tuple[int, ...]:

@@ -36,7 +36,8 @@ async def lacks_tables(engine: AsyncEngine, layout: Layout) -> bool:
 
 def is_incomplete(connection: Connection, layout: Layout) -> bool:
     """As `lacks_tables`, on a connection."""
-    return not set(layout.names.as_dict().values()) <= read_catalog(connection, layout.schema).columns.keys()
+    names = {*layout.names.as_dict().values(), *layout.names.own().values()}
+    return not names <= read_catalog(connection, layout.schema).columns.keys()
 
 
 async def _read(connection: AsyncConnection, layout: Layout) -> str | None:

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, Connection, Delete, MetaData, Select,
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from agnodb import clock
-from agnodb.config import Layout
+from agnodb.config import Layout, TableNames
 from agnodb.migrations.fields import AnyLength, ShortText
 
 NAME = "agnodb_version"
@@ -64,4 +64,6 @@ def tables_of_others(connection: Connection, layout: Layout) -> frozenset[str]:
     """The names of all tables that other sets in the same schema use. The version table must exist."""
     table = version_table(layout.schema)
     rows = connection.execute(select(table.c.tables).where(table.c.layout != layout.key)).scalars()
-    return frozenset(name for row in rows if row for name in json.loads(row).values())
+    others = [json.loads(row) for row in rows if row]
+    own = (TableNames(**names).own().values() for names in others)
+    return frozenset(name for names in (*(other.values() for other in others), *own) for name in names)

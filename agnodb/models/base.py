@@ -6,7 +6,8 @@ object works on: the same columns, keys and indexes in the layout's schema, unde
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKeyConstraint,
+    Identity,
     Index,
     MetaData,
     Table,
@@ -51,23 +53,35 @@ class Tables:
     schedules: Table
     schedule_runs: Table
     approvals: Table
+    metric_changes: Table
+    metric_counts: Table
+    metric_totals: Table
+    triggers: Mapping[str, tuple[str, ...]]
+    """Concept -> names of the triggers on its table (see `TableNames.triggers`)."""
 
 
 @lru_cache(maxsize=256)
 def tables_for(layout: Layout) -> Tables:
     """The tables of `layout`. The same object for the same layout, so prepared statements can be shared."""
-    defaults, chosen = TableNames().as_dict(), layout.names.as_dict()
+    defaults, chosen = ({**names.as_dict(), **names.own()} for names in (TableNames(), layout.names))
     renamed = {defaults[concept]: chosen[concept] for concept in defaults}
     metadata = MetaData(schema=layout.schema)
     copies = {source.name: _copy(source, metadata, layout.schema, renamed) for source in Base.metadata.sorted_tables}
     by_concept: dict[str, Any] = {concept: copies[defaults[concept]] for concept in defaults}
-    return Tables(metadata=metadata, **by_concept)
+    return Tables(metadata=metadata, triggers=layout.names.triggers(), **by_concept)
 
 
 def _copy(source: Table, metadata: MetaData, schema: str | None, renamed: dict[str, str]) -> Table:
     target = renamed[source.name]
     columns = [
-        Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable, server_default=c.server_default)
+        Column(
+            c.name,
+            c.type,
+            *([] if c.identity is None else [Identity()]),
+            primary_key=c.primary_key,
+            nullable=c.nullable,
+            server_default=None if c.identity is not None else c.server_default,
+        )
         for c in source.columns
     ]
     copy = Table(target, metadata, *columns, schema=schema)
@@ -104,5 +118,5 @@ def _renamed(name: str, source: str, target: str) -> str:
 
 
 def concepts() -> tuple[str, ...]:
-    """The names of the concepts, in the order of `Tables`."""
-    return tuple(f.name for f in fields(Tables) if f.name != "metadata")
+    """The names of the concepts that agno has tables of, in the order of `Tables`."""
+    return tuple(TableNames().as_dict())

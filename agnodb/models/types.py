@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, String, Text
+from sqlalchemy import JSON, BigInteger, Integer, String, Text
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -20,6 +20,12 @@ LongText = Text().with_variant(String(), "sqlite").with_variant(LONGTEXT(), "mys
 
 AnyLength = String().with_variant(LONGTEXT(), "mysql")
 """A text that is never a key, of any length, where agno declares a VARCHAR."""
+
+LongKey = String().with_variant(String(600), "mysql")
+"""A key that is made of a `ShortText` and something short."""
+
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+"""A number that the database gives to each row."""
 
 Epoch = BigInteger()
 """A time in whole epoch seconds (UTC)."""

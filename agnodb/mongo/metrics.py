@@ -30,7 +30,7 @@ class MongoMetricRepository(MongoRepository[MetricRecord]):
         computed = [row.updated_at for row in rows if row.updated_at is not None]
         return rows, max(computed, default=None)
 
-    async def refresh(self, *, deletions: bool = False) -> list[MetricRecord] | None:
+    async def refresh(self) -> list[MetricRecord] | None:
         raise UnsupportedOperationError(_NOT_YET)
 
     async def recompute(self, from_day: datetime.date, to_day: datetime.date) -> list[MetricRecord] | None:

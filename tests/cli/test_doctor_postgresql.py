@@ -61,6 +61,7 @@ def test_tables_of_another_role_are_behind(postgres_url: str, app_url: str) -> N
     examined = Examination(app_url)
     assert "as the role that owns the tables" in examined["migrations"]["mend"]
     follow(examined["schema"]["mend"].replace(app_url, postgres_url), postgres_url)
+    follow(Examination(app_url)["rights"]["mend"], postgres_url)  # on the tables that are new
     assert Examination(app_url).exit_code == 0
 
 

@@ -23,6 +23,7 @@ TRIALS = int(os.environ.get("AGNODB_TEST_TRIALS", "2"))
 """How often a test of a race is repeated."""
 
 AGNO_TABLES = frozenset(TableNames().as_dict().values())
+OWN_TABLES = frozenset(TableNames().own().values())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from migration_tools import AGNO_TABLES, REPOSITORY, Database, make_agno_tables, shape
+from migration_tools import AGNO_TABLES, OWN_TABLES, REPOSITORY, Database, make_agno_tables, shape
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -23,7 +23,7 @@ from agnodb.urls import async_url
 
 async def test_an_empty_database_is_filled(database: Database, engine: AsyncEngine) -> None:
     await ensure_schema(engine, database.layout)
-    assert set(shape(database)) == {*AGNO_TABLES, "agnodb_version"}
+    assert set(shape(database)) == {*AGNO_TABLES, *OWN_TABLES, "agnodb_version"}
 
 
 async def test_at_head_it_is_one_statement(database: Database, engine: AsyncEngine) -> None:

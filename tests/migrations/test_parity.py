@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from migration_tools import AGNO_TABLES, Database, agno_db, make_agno_tables, rows, sample_rows, shape
+from migration_tools import AGNO_TABLES, OWN_TABLES, Database, agno_db, make_agno_tables, rows, sample_rows, shape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.errors import SchemaOutdatedError
@@ -33,7 +33,7 @@ async def test_everything_that_agno_makes_is_made(database: Database, other: Dat
 
     assert set(theirs) == AGNO_TABLES
     assert_contains(ours, theirs)
-    assert set(ours) == {*AGNO_TABLES, "agnodb_version"}
+    assert set(ours) == {*AGNO_TABLES, *OWN_TABLES, "agnodb_version"}
 
     # And what is more cannot make a write of agno fail.
     for table in AGNO_TABLES:
@@ -54,7 +54,7 @@ async def test_head_is_what_the_models_say(database: Database, other: Database, 
             connection.exec_driver_sql("CREATE SCHEMA ai")
         tables_for(other.layout).metadata.create_all(connection)
 
-    assert shape(database, tables=AGNO_TABLES) == shape(other)
+    assert shape(database, tables=AGNO_TABLES | OWN_TABLES) == shape(other)
     assert await runner.check(engine, database.layout) == []
 
 
@@ -77,7 +77,7 @@ async def test_a_database_of_agno_is_taken_over(database: Database, engine: Asyn
     assert rows(database) == before
     assert database.versions() == {"default": HEAD}
     assert await runner.check(engine, database.layout) == []
-    assert set(shape(database)) == {*AGNO_TABLES, *extra, "agnodb_version"}
+    assert set(shape(database)) == {*AGNO_TABLES, *OWN_TABLES, *extra, "agnodb_version"}
 
 
 async def test_tables_that_agno_has_not_made_yet_are_added(database: Database, engine: AsyncEngine) -> None:
@@ -88,7 +88,7 @@ async def test_tables_that_agno_has_not_made_yet_are_added(database: Database, e
     assert {"agno_sessions", "agno_runs", "agno_schema_versions"} == set(shape(database))
     await ensure_schema(engine, database.layout)
     assert await runner.check(engine, database.layout) == []
-    assert set(shape(database)) == {*AGNO_TABLES, "agnodb_version"}
+    assert set(shape(database)) == {*AGNO_TABLES, *OWN_TABLES, "agnodb_version"}
 
 
 async def test_taken_out_again_agno_has_what_it_made(database: Database, engine: AsyncEngine) -> None:

@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 from migration_tools import (
     AGNO_TABLES,
+    OWN_TABLES,
     TRIALS,
     Database,
     make_agno_tables,
@@ -160,10 +161,11 @@ async def test_eight_databases_at_once_in_one_process(postgres: Database, tmp_pa
     for database, layout in chosen:
         await assert_at_head(database, layout)
     for schema in ("one", "two", "four"):
-        assert set(shape(postgres, schema)) == {*AGNO_TABLES, "agnodb_version"}
-    assert set(shape(postgres, "three")) == {*AGNO_TABLES, *other_names.values(), "agnodb_version"}
+        assert set(shape(postgres, schema)) == {*AGNO_TABLES, *OWN_TABLES, "agnodb_version"}
+    own = {name for _, layout in chosen if layout.schema == "three" for name in layout.names.own().values()}
+    assert set(shape(postgres, "three")) == {*AGNO_TABLES, *other_names.values(), *own, "agnodb_version"}
     for file in files:
-        assert set(shape(file)) == {*AGNO_TABLES, "agnodb_version"}
+        assert set(shape(file)) == {*AGNO_TABLES, *OWN_TABLES, "agnodb_version"}
 
 
 async def test_twenty_tasks_on_one_engine(database: Database, engine: AsyncEngine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from migration_tools import AGNO_TABLES, Database, make_agno_tables, rows, sample_rows, shape
+from migration_tools import AGNO_TABLES, OWN_TABLES, Database, make_agno_tables, rows, sample_rows, shape
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.config import Layout, TableNames
@@ -50,7 +50,10 @@ async def test_what_somebody_dropped_is_drift_and_comes_back(database: Database,
         f"ALTER TABLE {database.name('agno_sessions')} DROP COLUMN agnodb_row_version",
         f"DROP TABLE {database.name('agno_approvals')}",
     )
+    trigger = layout.names.triggers()["runs"][1]
+    database.execute(f'DROP TRIGGER "{trigger}"' + (f" ON {schema}agno_runs" if schema else ""))
     lines = await runner.check(engine, layout)
+    assert f"add_trigger {trigger} on agno_runs" in lines
     assert "add_table agno_approvals" in lines
     assert "add_index idx_agno_sessions_changed on agno_sessions" in lines
     assert "add_index idx_agno_runs_status on agno_runs" in lines
@@ -143,11 +146,13 @@ async def test_two_sets_of_names_in_one_schema(database: Database, engine: Async
     every = {argument: f"b_{concept}" for argument, concept in TableNames.arguments().items()}
     first, second = database.layout, database.layout_of(**every)
     await asyncio.gather(runner.upgrade(engine, first), runner.upgrade(engine, second))
-    assert set(shape(database)) == {*AGNO_TABLES, *every.values(), "agnodb_version"}
+    assert set(shape(database)) == {
+        *(*AGNO_TABLES, *OWN_TABLES, *every.values(), *second.names.own().values(), "agnodb_version")
+    }
     assert await runner.check(engine, first) == await runner.check(engine, second) == []
 
     await runner.downgrade(engine, second, "base")
-    assert set(shape(database)) == {*AGNO_TABLES, "agnodb_version"}
+    assert set(shape(database)) == {*AGNO_TABLES, *OWN_TABLES, "agnodb_version"}
     assert await runner.check(engine, first) == []
     assert await runner.current(engine, second) is None
 
@@ -175,7 +180,7 @@ NAMES = {
 async def test_any_table_name(database: Database, engine: AsyncEngine, arguments: dict[str, str]) -> None:
     layout = database.layout_of(**arguments)
     await runner.upgrade(engine, layout)
-    assert set(shape(database)) == {*layout.names.as_dict().values(), "agnodb_version"}
+    assert set(shape(database)) == {*(*layout.names.as_dict().values(), *layout.names.own().values(), "agnodb_version")}
     assert await runner.check(engine, layout) == []
     by_runner = shape(database)
     await runner.downgrade(engine, layout, "base")
@@ -187,7 +192,7 @@ async def test_any_table_name(database: Database, engine: AsyncEngine, arguments
 async def test_any_schema(postgres: Database, schema: str) -> None:
     engine, layout = postgres.engine(), Layout(schema)
     await runner.upgrade(engine, layout)
-    assert set(shape(postgres, schema)) == {*AGNO_TABLES, "agnodb_version"}
+    assert set(shape(postgres, schema)) == {*AGNO_TABLES, *OWN_TABLES, "agnodb_version"}
     assert await runner.check(engine, layout) == []
     await runner.downgrade(engine, layout, "base")
     assert set(shape(postgres, schema)) == {"agnodb_version"}

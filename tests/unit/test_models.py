@@ -33,8 +33,12 @@ def table(tables: Tables, concept: str) -> Table:
     return found
 
 
+def every_concept() -> tuple[str, ...]:
+    return (*concepts(), *TableNames().own())
+
+
 def all_tables(tables: Tables) -> list[Table]:
-    return [table(tables, concept) for concept in concepts()]
+    return [table(tables, concept) for concept in every_concept()]
 
 
 def leading(concept: str) -> set[str]:
@@ -145,9 +149,9 @@ def test_other_names_make_the_same_tables(layout: Layout) -> None:
     tables = tables_for(layout)
     assert tables_for(Layout(layout.schema, layout.names)) is tables
     assert set(tables.metadata.tables.values()) == set(all_tables(tables))
-    for concept in concepts():
+    for concept in every_concept():
         made, default = table(tables, concept), table(DEFAULT, concept)
-        assert (made.name, made.schema) == (layout.names.as_dict()[concept], layout.schema)
+        assert (made.name, made.schema) == ({**layout.names.as_dict(), **layout.names.own()}[concept], layout.schema)
         assert [describe(column) for column in made.columns] == [describe(column) for column in default.columns]
         assert parts(made.indexes) == parts(default.indexes)
         for foreign, original in zip(foreign_keys(made), foreign_keys(default), strict=True):
@@ -159,7 +163,7 @@ def test_other_names_make_the_same_tables(layout: Layout) -> None:
 
 def describe(column: object) -> tuple[object, ...]:
     names = ("name", "primary_key", "nullable", "server_default")
-    return (*(getattr(column, name) for name in names), repr(getattr(column, "type")))  # noqa: B009
+    return (*(repr(getattr(column, name)) for name in names), repr(getattr(column, "type")))  # noqa: B009
 
 
 def foreign_keys(made: Table) -> list[ForeignKeyConstraint]:

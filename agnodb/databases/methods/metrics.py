@@ -20,12 +20,12 @@ class MetricMethods(Methods):
     """When this instance last computed metrics, on the monotonic clock."""
 
     async def calculate_metrics(self) -> list[dict[str, Any]] | None:
-        """Compute the metrics of every day that changed, by deletions too; their rows, or None when none did.
+        """Bring the metrics up to date with all that was written and deleted; the rows that changed, or None.
 
-        Computed by the database and atomic; `user_id` is '' for what nobody owns. Days of which everything was
-        deleted lose their metrics.
+        `user_id` is '' for what nobody owns. Owners and days of which everything was deleted lose their row. Atomic
+        for each thousand of changes.
         """
-        return await self._refresh_metrics(deletions=True)
+        return await self._refresh_metrics()
 
     async def get_metrics(
         self,
@@ -35,22 +35,21 @@ class MetricMethods(Methods):
     ) -> tuple[list[dict[str, Any]], int | None]:
         """The metrics of these days (both included), and when metrics (of that user) were last computed.
 
-        Days that changed are computed first, at most once in 60 seconds for an instance; what was deleted from a
-        day that is over is noticed by `calculate_metrics`. Without metrics the time is None. One statement, and
-        four more when there is something to compute. Raises what the computation raises.
+        They are brought up to date first, at most once in 60 seconds for an instance. Without metrics the time is
+        None. Raises what `calculate_metrics` raises.
         """
         if time.monotonic() - self._metrics_refreshed >= REFRESH_SECONDS:
-            await self._refresh_metrics(deletions=False)
+            await self._refresh_metrics()
         metrics, computed = await self.repositories.metrics.report(
             user_id=user_id, from_day=starting_date, to_day=ending_date
         )
         return [{**metric.to_dict(), "user_id": metric.user_id or None} for metric in metrics], computed
 
-    async def _refresh_metrics(self, *, deletions: bool) -> list[dict[str, Any]] | None:
+    async def _refresh_metrics(self) -> list[dict[str, Any]] | None:
         # Set first: others who ask meanwhile need not wait. A failure is not a refresh.
         before, self._metrics_refreshed = self._metrics_refreshed, time.monotonic()
         try:
-            metrics = await self.repositories.metrics.refresh(deletions=deletions)
+            metrics = await self.repositories.metrics.refresh()
         except BaseException:
             self._metrics_refreshed = before
             raise

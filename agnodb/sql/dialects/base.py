@@ -128,10 +128,15 @@ class Dialect(ABC):
         return upsert
 
     @abstractmethod
-    def upsert_from(
-        self, table: Table, columns: Iterable[str], source: Select[Any], key: Iterable[str], update: Mapping[str, Any]
+    def put_rows(
+        self, columns: Iterable[Column[Any]], name: str, key: Iterable[str] = (), keep: Iterable[str] = ()
     ) -> Insert:
-        """INSERT of the rows of `source`, which has a WHERE; where `key` is taken: set `update`."""
+        """INSERT into the table of `columns` of a row for each object of the bind `name`, a JSON array in which JSON
+        columns are text; where `key` is taken: set all of them but those to `keep`."""
+
+    @abstractmethod
+    def triggers(self, names: Mapping[Table, Iterable[str]]) -> ColumnElement[int]:
+        """How many triggers of these names there are on these tables, and are not disabled."""
 
     @abstractmethod
     def excluded(self, name: str) -> ColumnElement[Any]:

@@ -31,10 +31,16 @@ class OnConflict(Dialect):
     ) -> Insert:
         return self._on_conflict(self.insert(table).values(dict(values)), key, update, where)
 
-    def upsert_from(
-        self, table: Table, columns: Iterable[str], source: Select[Any], key: Iterable[str], update: Mapping[str, Any]
+    def put_rows(
+        self, columns: Iterable[Column[Any]], name: str, key: Iterable[str] = (), keep: Iterable[str] = ()
     ) -> Insert:
-        return self._on_conflict(self.insert(table).from_select(list(columns), source), key, update, None)
+        columns, key = list(columns), list(key)
+        rows = self.rows_of(columns, name)
+        statement: Insert = self.insert(columns[0].table).from_select([c.name for c in columns], rows)
+        if not key:
+            return statement
+        update = {c.name: self.excluded(c.name) for c in columns if c.name not in (*key, *keep)}
+        return self._on_conflict(statement, key, update, where=None)
 
     def insert_absent(self, columns: Iterable[Column[Any]], key: Iterable[str], name: str) -> Insert:
         columns = list(columns)

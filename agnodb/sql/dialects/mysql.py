@@ -18,7 +18,6 @@ from sqlalchemy import (
     Double,
     Executable,
     Insert,
-    Select,
     String,
     Table,
     Text,
@@ -41,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 
 from agnodb.sql.dialects.base import LIKE_ESCAPE, Dialect
-from agnodb.sql.dialects.steps import Absent, Changed, NumberedRun, Upsert, UpsertFrom, excluded
+from agnodb.sql.dialects.steps import Absent, Changed, NumberedRun, Put, Upsert, excluded
 from agnodb.sql.executor import Steps
 from agnodb.sql.ownership import may_write
 
@@ -148,12 +147,18 @@ class MySQLDialect(Dialect):
         plan = Upsert(table, dict(values), update, where)
         return insert(table).values(dict(values)).execution_options(**{_PLAN: plan})
 
-    def upsert_from(
-        self, table: Table, columns: Iterable[str], source: Select[Any], key: Iterable[str], update: Mapping[str, Any]
+    def put_rows(
+        self, columns: Iterable[Column[Any]], name: str, key: Iterable[str] = (), keep: Iterable[str] = ()
     ) -> Insert:
-        names = list(columns)
-        plan = UpsertFrom(table, names, source, list(key), list(update))
-        return insert(table).from_select(names, source).execution_options(**{_PLAN: plan})
+        columns = list(columns)
+        table: Any = columns[0].table
+        plan = Put(table, [c.name for c in columns], name, list(key), list(keep))
+        return insert(table).execution_options(**{_PLAN: plan})
+
+    def triggers(self, names: Mapping[Table, Iterable[str]]) -> ColumnElement[int]:
+        # A trigger runs with the rights of the account that made it, and once that account was dropped it makes every
+        # write fail (error 1449): agno's too. So there are none.
+        return literal_column("0", BigInteger)
 
     def excluded(self, name: str) -> ColumnElement[Any]:
         return excluded(name)

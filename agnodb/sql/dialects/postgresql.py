@@ -28,7 +28,9 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
+    table,
     true,
     union_all,
     update,
@@ -171,6 +173,15 @@ class PostgresDialect(OnConflict):
     def one_at_a_time(self, table: Table) -> Executable:
         return select(cast(func.pg_advisory_xact_lock(func.hashtextextended(table.fullname, 0)), Text))
 
+    def triggers(self, names: Mapping[Table, Iterable[str]]) -> ColumnElement[int]:
+        catalog = table("pg_trigger", column("tgrelid"), column("tgname"), column("tgenabled"), schema="pg_catalog")
+        of = [
+            (catalog.c.tgrelid == _relation(on)) & catalog.c.tgname.in_([literal(name, Text()) for name in among])
+            for on, among in names.items()
+        ]
+        works = catalog.c.tgenabled.in_([literal_column("'O'"), literal_column("'A'")])
+        return select(func.count()).select_from(catalog).where(or_(*of), works).scalar_subquery()
+
     def random_id(self) -> ColumnElement[Any]:
         return cast(func.gen_random_uuid(), Text)
 
@@ -190,6 +201,12 @@ class PostgresDialect(OnConflict):
         moment = DateTime(timezone=True)
         seconds = extract("epoch", cast(end, moment) - cast(start, moment))
         return cast(func.trunc(cast(seconds, Numeric) * 1000), BigInteger)
+
+
+def _relation(table: Table) -> ColumnElement[Any]:
+    parts = [part for part in (table.schema, table.name) if part is not None]
+    name = func.format(literal_column(f"'{'.'.join(['%I'] * len(parts))}'"), *(literal(part, Text()) for part in parts))
+    return func.to_regclass(name)
 
 
 def _advance_counter(sessions: Table, floor: ColumnElement[Any]) -> Any:

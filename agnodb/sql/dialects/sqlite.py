@@ -18,9 +18,13 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    column,
     func,
+    literal,
     literal_column,
+    or_,
     select,
+    table,
     true,
     type_coerce,
 )
@@ -133,6 +137,15 @@ class SqliteDialect(OnConflict):
 
     def one_at_a_time(self, table: Table) -> Executable:
         return select(literal_column("1"))  # SQLite has one writer: whoever has begun a transaction
+
+    def triggers(self, names: Mapping[Table, Iterable[str]]) -> ColumnElement[int]:
+        catalog = table("sqlite_master", column("type"), column("name"), column("tbl_name"))
+        of = [
+            (catalog.c.tbl_name == literal(on.name, Text())) & catalog.c.name.in_([literal(n, Text()) for n in among])
+            for on, among in names.items()
+        ]
+        is_trigger = catalog.c.type == literal_column("'trigger'")
+        return select(func.count()).select_from(catalog).where(or_(*of), is_trigger).scalar_subquery()
 
     def random_id(self) -> ColumnElement[Any]:
         return func.lower(func.hex(func.randomblob(16)))

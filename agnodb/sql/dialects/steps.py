@@ -20,7 +20,6 @@ from sqlalchemy import (
     CursorResult,
     Delete,
     Executable,
-    Select,
     Table,
     Text,
     Update,
@@ -234,34 +233,32 @@ class Absent:
 
 
 @dataclass
-class UpsertFrom:
-    """INSERT ... SELECT ... ON CONFLICT (`unique`) DO UPDATE of the columns `update`."""
+class Put:
+    """INSERT ... ON CONFLICT (`unique`) DO UPDATE of all but `keep`, for the rows in the bind `name`, a JSON array of
+    objects; without `unique` a mere INSERT."""
 
     table: Table
     columns: list[str]
-    source: Select[Any]
+    name: str
     unique: list[str]
-    update: list[str]
+    keep: list[str]
 
-    def ready(self, returning: Sequence[Any]) -> UpsertFrom:
+    def ready(self, returning: Sequence[Any]) -> Put:
         """With the statements built."""
-        stored = self.table.c
-        self._rows = Step(self.source)
         new = mysql_insert(self.table).values(_row_binds(self.table, self.columns))
-        self._upsert = new.on_duplicate_key_update({n: new.inserted[n] for n in self.update})
-        self._read = Step(
-            select(*(returning or (_key(self.table),))).where(
-                tuple_(*(stored[n] for n in self.unique)).in_(bindparam(_KEYS, expanding=True))
-            )
-        )
+        update = {n: new.inserted[n] for n in self.columns if n not in (*self.unique, *self.keep)}
+        self._put = new.on_duplicate_key_update(update) if self.unique else new
+        self._read = None
+        if returning:
+            key = tuple_(*(self.table.c[n] for n in self.unique))
+            self._read = Step(select(*returning).where(key.in_(bindparam(_KEYS, expanding=True))))
         return self
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
-        rows = self._rows(ask, parameters).fetchall()
-        if not rows:
+        rows = orjson.loads(parameters[self.name])
+        ask(self._put, [{f"row_{name}": row[name] for name in self.columns} for row in rows])
+        if self._read is None:
             return ()
-        places = [self.columns.index(name) for name in self.unique]
-        many = [dict(zip((f"row_{n}" for n in self.columns), row, strict=True)) for row in rows]
-        ask(self._upsert, many)
-        return self._read(ask, parameters, **{_KEYS: [tuple(row[p] for p in places) for row in rows]}).fetchall()
+        keys = [tuple(row[name] for name in self.unique) for row in rows]
+        return self._read(ask, parameters, **{_KEYS: keys}).fetchall()
