@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable
 
+from agnodb.executors.on_driver import ON_DRIVER, OnDriver
 from agnodb.executors.states import give_up_dead_connections
 
 T = TypeVar("T")
@@ -22,11 +23,11 @@ T = TypeVar("T")
 class BlockingState:
     """The engine of a process. See `agnodb.executors.states.EngineState`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, owned: bool = True) -> None:
         self.engine = engine
         give_up_dead_connections(engine)
         self.door = BlockingEngine(engine)
-        self.on_asyncpg = None
+        self.on_driver: OnDriver | None = engine.get_execution_options().get(ON_DRIVER) if owned else None
         self.boot = self.lock()
         self.beside: dict[Any, Any] = {}
 
@@ -76,8 +77,8 @@ class BlockingEngines:
             files = inherited.engine.dialect.driver == "pysqlite"
             self._inherited.append(None if files else inherited.engine.pool)
             inherited.engine.dispose(close=files)
-            return BlockingState(inherited.engine)
-        return BlockingState(self._make())
+            return BlockingState(inherited.engine, owned=self._owned)
+        return BlockingState(self._make(), owned=self._owned)
 
     async def close(self) -> None:
         state, self._state = self._state, None

@@ -35,7 +35,7 @@ class CarriedState:
     def __init__(self, home: LoopState, loop: asyncio.AbstractEventLoop, way_out: str) -> None:
         self._home, self._loop, self._way_out = home, loop, way_out
         self.engine, self.door, self.beside = home.engine, home.door, home.beside
-        self.on_asyncpg = None
+        self.on_driver = None
         self.boot = self.lock()
 
     def lock(self) -> asyncio.Lock:

@@ -83,11 +83,10 @@ class EngineExecutor(Persisting):
         async def once(attempts: Attempts) -> Sequence[Row]:
             state = self.state() if self._ready else await self._booted()
             try:
-                direct = state.on_asyncpg
+                direct = state.on_driver
                 if direct is not None and (compiled := direct.compiled(shape, state.engine)) is not None:
                     self.shapes, self.statements = self.shapes + 1, self.statements + 1
-                    rows: Sequence[Row] = await direct.run(state, compiled, parameters, attempts)
-                    return rows
+                    return await direct.run(state, compiled, parameters, attempts)
                 # One wait for connect, execute and close: with asyncio, three cost a fifth more of the client's time.
                 return await state.wait(self._run_alone, state.engine, shape, parameters, attempts)
             except Exception as error:

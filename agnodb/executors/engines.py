@@ -18,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from agnodb.drivers import NOTHING_GIVEN, POOL_SIZE, POOL_TIMEOUT, Connecting, connect_arguments, keepalive_seconds
 from agnodb.errors import ConfigurationError
 from agnodb.executors.blocking import BlockingEngine
-from agnodb.executors.on_asyncpg import ON_ASYNCPG, OnAsyncpg
+from agnodb.executors.on_asyncpg import OnAsyncpg
+from agnodb.executors.on_driver import ON_DRIVER
+from agnodb.executors.on_psycopg import OnPsycopg
 from agnodb.forms import lower, text_of
 
 MOMENT = 1.0
@@ -61,14 +63,14 @@ def postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
             event.listen(engine.sync_engine, "handle_error", _free_the_pooler)
         else:
             direct = OnAsyncpg(how.pool_size or POOL_SIZE, how.pool_timeout or POOL_TIMEOUT)
-            engine.update_execution_options(**{ON_ASYNCPG: direct})
+            engine.update_execution_options(**{ON_DRIVER: direct})
     return engine
 
 
 def blocking_postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
     """As `postgres_engine`, on psycopg 3."""
     address, arguments = connect_arguments(url.set(drivername="postgresql+psycopg"), how)
-    return create_engine(address, connect_args=arguments, **_pool(how))
+    return create_engine(address, connect_args=arguments, execution_options={ON_DRIVER: OnPsycopg()}, **_pool(how))
 
 
 @contextlib.asynccontextmanager

@@ -22,7 +22,7 @@ from sqlalchemy.util import await_only, greenlet_spawn
 
 from agnodb.errors import WrongLoopError
 from agnodb.executors.carrying import CarriedState
-from agnodb.executors.on_asyncpg import ON_ASYNCPG, OnAsyncpg
+from agnodb.executors.on_driver import ON_DRIVER, OnDriver
 from agnodb.executors.states import give_up_dead_connections
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class LoopState:
     def __init__(self, door: AsyncEngine, *, owned: bool) -> None:
         self.door, self.owned = door, owned
         self.engine = door.sync_engine
-        self.on_asyncpg: OnAsyncpg | None = self.engine.get_execution_options().get(ON_ASYNCPG) if owned else None
+        self.on_driver: OnDriver | None = self.engine.get_execution_options().get(ON_DRIVER) if owned else None
         give_up_dead_connections(self.engine)
         self.boot = self.lock()
         self.beside: dict[Any, Any] = {}

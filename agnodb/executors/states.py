@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 
+from agnodb.executors.on_driver import OnDriver
 from agnodb.executors.retries import lost_by
 from agnodb.sql.failures import sqlstate_of
 
@@ -32,8 +33,8 @@ class EngineState(Protocol):
         ...
 
     @property
-    def on_asyncpg(self) -> Any:
-        """What runs statements past SQLAlchemy, see `agnodb.executors.on_asyncpg`; None where there is nothing."""
+    def on_driver(self) -> OnDriver | None:
+        """What runs statements past SQLAlchemy; None where nothing does."""
         ...
 
     @property

@@ -26,7 +26,7 @@ from sqlalchemy import Engine, exc
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from agnodb.errors import AgnoDbError, ConfigurationError, UnavailableError
-from agnodb.executors.on_asyncpg import ON_ASYNCPG
+from agnodb.executors.on_driver import ON_DRIVER
 from agnodb.testing.servers import LOOPBACK
 
 SECRET = "db.internal.example"
@@ -118,9 +118,9 @@ class Injection:
             self._replace(dialect, name, self._executing)
         self._replace(dialect, "do_commit", self._committing)
         self._replace(dialect, "connect", self._connecting)
-        direct = self.engine.get_execution_options().get(ON_ASYNCPG)
+        direct = self.engine.get_execution_options().get(ON_DRIVER)
         if direct is not None:
-            self._replace(direct, "fetch", self._fetching)
+            self._replace(direct, "fetch", self._awaiting if direct.awaits else self._fetching)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -137,11 +137,13 @@ class Injection:
         place = "alone" if alone else "transaction"
         self._meet(Statement(connection.connection, place, lambda: original(cursor, *args)))
 
-    async def _fetching(self, original: Callable[..., Any], pooled: Any, *args: Any) -> Any:
+    def _fetching(self, original: Callable[..., Any], pooled: Any, *args: Any) -> Any:
         rows: list[Any] = []
-        fetched = lambda: rows.extend(await_only(original(pooled, *args)))  # noqa: E731
-        await greenlet_spawn(self._meet, Statement(pooled, "alone", fetched))
+        self._meet(Statement(pooled, "alone", lambda: rows.extend(original(pooled, *args))))
         return rows
+
+    async def _awaiting(self, original: Callable[..., Any], *args: Any) -> Any:
+        return await greenlet_spawn(self._fetching, lambda *given: await_only(original(*given)), *args)
 
     def _committing(self, original: Callable[..., None], connection: Any) -> None:
         self._meet(Statement(connection, "commit", lambda: original(connection)))

@@ -10,7 +10,7 @@ import pytest_asyncio
 from one_database import databases, one_database
 
 from agnodb import AsyncPostgresDb
-from agnodb.executors.on_asyncpg import OnAsyncpg
+from agnodb.executors.on_driver import OnDriver
 from agnodb.testing.conformance import ConceptConformance
 from agnodb.testing.servers import PostgresAccess
 
@@ -26,6 +26,6 @@ class TestReference(ConceptConformance):  # type: ignore[misc,valid-type]
     async def make_db(
         self, module_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
-        monkeypatch.setattr(OnAsyncpg, "compiled", lambda *_: None)
+        monkeypatch.setattr(OnDriver, "compiled", lambda *_: None)
         async with databases(lambda: AsyncPostgresDb(db_url=module_url), module_url) as give:
             yield give

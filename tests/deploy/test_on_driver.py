@@ -1,10 +1,10 @@
-"""Statements on asyncpg: which go there, who still hears of them, and what a connection is like afterwards."""
+"""Statements on the driver: which go there, who still hears of them, and what a connection is like afterwards."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psycopg
@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from agnodb import AsyncPostgresDb
-from agnodb.errors import InvalidValueError, StorageError, UnavailableError
-from agnodb.executors.on_asyncpg import ON_ASYNCPG, OnAsyncpg
+from agnodb import AsyncPostgresDb, PostgresDb
+from agnodb.errors import DuplicateKeyError, InvalidValueError, StorageError, UnavailableError
+from agnodb.executors.on_driver import ON_DRIVER, OnDriver
 from agnodb.records.memories import MemoryRecord
 from agnodb.testing.conformance.calls import Sample, calls
 
@@ -28,8 +28,8 @@ async def db(postgres_url: str) -> AsyncIterator[AsyncPostgresDb]:
         yield made
 
 
-def direct(db: AsyncPostgresDb) -> OnAsyncpg:
-    found: OnAsyncpg = db.db_engine.sync_engine.get_execution_options()[ON_ASYNCPG]
+def direct(db: AsyncPostgresDb) -> OnDriver:
+    found: OnDriver = db.db_engine.sync_engine.get_execution_options()[ON_DRIVER]
     return found
 
 
@@ -190,3 +190,68 @@ async def test_who_waits_for_a_connection_waits_no_longer_than_the_limit(postgre
                 await db.memories.get("m")
         assert (await waiting).memory == "tea"
         assert await db.memories.get("m") is not None
+
+
+# -- without an event loop ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def blocking(postgres_url: str) -> Iterator[PostgresDb]:
+    with PostgresDb(db_url=postgres_url, pool_size=1, retry_timeout=0) as made:
+        made.create_tables()
+        yield made
+
+
+def approval(number: int) -> dict[str, Any]:
+    return {"id": f"a{number}", "run_id": "r", "session_id": "s", "source_type": "agent"}
+
+
+def test_psycopg_runs_them_too(blocking: PostgresDb) -> None:
+    heard: list[str] = []
+    blocking.create_approval(approval(1))
+    assert blocking.get_approval("a1") is not None
+    compiled = blocking.db_engine.get_execution_options()[ON_DRIVER]._compiled
+    assert {shape.name for shape, found in compiled.items() if found} >= {"approvals.insert", "approvals.find"}
+    event.listen(blocking.db_engine, "before_cursor_execute", lambda *args: heard.append(args[2]))
+    blocking.get_approval("a1")
+    assert [text.split()[0] for text in heard] == ["SELECT"]
+
+
+def test_a_connection_begins_transactions_again_after_whatever_came_of_a_statement(blocking: PostgresDb) -> None:
+    for number in (1, 2):
+        blocking.create_approval(approval(number))
+        with pytest.raises(DuplicateKeyError):
+            blocking.create_approval(approval(number))
+        with pytest.raises(LookupError), blocking.transaction() as tx:  # on the one connection there is
+            tx.create_approval(approval(9))
+            raise LookupError
+    assert blocking.get_approval("a9") is None
+
+
+def test_an_interrupted_statement_leaves_no_connection_in_the_middle(
+    blocking: PostgresDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    direct = blocking.db_engine.get_execution_options()[ON_DRIVER]
+
+    def interrupted(pooled: Any, text: str, values: Any) -> Any:
+        pooled.driver_connection.pgconn.send_query(b"SELECT pg_sleep(0.2)")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(direct, "fetch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        blocking.get_approval("a1")
+    monkeypatch.undo()
+    pool: Any = blocking.db_engine.pool
+    assert pool.checkedout() == 0
+    blocking.create_approval(approval(1))
+    assert blocking.get_approval("a1") is not None
+
+
+def test_a_connection_that_died_is_replaced(blocking: PostgresDb, postgres_url: str) -> None:
+    for _ in range(2):
+        blocking.get_approval("a1")
+        with psycopg.connect(postgres_url, autocommit=True) as server:
+            server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agnodb'")
+        with pytest.raises(UnavailableError):
+            blocking.get_approval("a1")
+    assert blocking.get_approval("a1") is None

@@ -1,0 +1,140 @@
+"""Statements on the driver itself, on connections from SQLAlchemy's pool.
+
+SQLAlchemy compiles a shape once. From then on its text and its values go to the driver, which keeps it prepared: what
+SQLAlchemy does for one statement (a connection with an isolation level that is taken back, a context, a result, and
+with asyncio a greenlet to wait in) costs three times what the driver does. Only a statement that is alone goes this
+way. Whatever fails is told to SQLAlchemy, which decides, with everybody who listens to its errors, whether the
+connection is thrown away, and all that are as old.
+
+SQLAlchemy's own way is the reference, and runs what is left: transactions, a shape whose values or columns need its
+types, an engine that was passed in, asyncpg through a pooler in transaction mode, and an engine whose statements or
+connections somebody listens to, or has logged.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from sqlalchemy import ARRAY, Boolean, Connection, Date, Dialect, Engine, Enum, Integer, String
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import NullType, TypeEngine
+
+from agnodb.sql.executor import Row, Shape, Steps
+
+if TYPE_CHECKING:
+    from agnodb.executors.retries import Attempts
+
+ON_DRIVER = "agnodb_on_driver"
+"""An execution option of an engine: its `OnDriver`."""
+
+# Values of these are the same for the driver as for SQLAlchemy.
+_SAME = (String, Integer, Boolean, Date)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A shape as the driver runs it."""
+
+    text: str
+    names: Sequence[str]
+    """Its parameters, in the order of the text."""
+    fixed: Mapping[str, Any]
+    """Those that it brings along."""
+    answers: bool
+
+
+class OnDriver(ABC):
+    """The statements of one engine."""
+
+    awaits: ClassVar[bool]
+    """Whether `fetch` gives something to be awaited."""
+    listeners: ClassVar[int]
+    """How many of our own listen to whoever takes a connection from the pool."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[Shape, Compiled | None] = {}
+
+    def compiled(self, shape: Shape, engine: Engine) -> Compiled | None:
+        """`shape` as the driver runs it; None where SQLAlchemy must."""
+        try:
+            found = self._compiled[shape]
+        except KeyError:
+            found = self._compiled[shape] = _compiled(shape, engine.dialect)
+        return None if found is None or self._observed(engine) else found
+
+    def _observed(self, engine: Engine) -> bool:
+        """Whether somebody listens to the statements of `engine` or to its pool, or has them logged."""
+        heard = engine.pool.dispatch
+        return (
+            getattr(engine, "_has_events", True)
+            or engine._should_log_info()
+            or bool(heard.checkin or heard.reset)
+            or len(heard.checkout) > self.listeners
+        )
+
+    @abstractmethod
+    async def run(
+        self, state: Any, compiled: Compiled, parameters: Mapping[str, Any], attempts: Attempts
+    ) -> Sequence[Row]:
+        """The rows of a statement that is alone, on the engine of `state`. Raises what SQLAlchemy would."""
+
+    @abstractmethod
+    def fetch(self, pooled: Any, text: str, values: Any) -> Any:
+        """The rows of `text` on the connection `pooled`. Raises what the driver raises."""
+
+
+def checked_out(engine: Engine) -> Any:
+    """A connection from the pool of `engine`. Raises what `engine.connect()` does."""
+    try:
+        return engine.pool.connect()
+    except engine.dialect.loaded_dbapi.Error as error:
+        Connection._handle_dbapi_exception_noconnection(error, engine.dialect, engine)
+
+
+def failed(
+    engine: Engine, pooled: Any, statement: tuple[Any, Any], error: BaseException, attempts: Attempts
+) -> NoReturn:
+    """Give the connection back, or up, and raise `error`, which `statement` (its text and values) met, as SQLAlchemy
+    would have it."""
+    connection = Connection(engine, pooled)
+    try:
+        of_the_driver = isinstance(error, engine.dialect.loaded_dbapi.Error)
+        text, values = statement if of_the_driver else (None, None)
+        connection._handle_dbapi_exception(error, text, values, None, None)
+    finally:
+        attempts.lost = connection.invalidated
+        connection.close()
+
+
+def _compiled(shape: Shape, dialect: Dialect) -> Compiled | None:
+    if isinstance(shape.statement, Steps):
+        return None
+    made: Any = shape.statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+    columns = getattr(shape.statement, "exported_columns", ())
+    if not _is_plain(made) or not all(_is_same(column.type) for column in columns):
+        return None
+    names = made.positiontup or list(made.binds)
+    fixed = {name: _fixed(made, name) for name in names if not made.binds[name].required}
+    return Compiled(made.string, names, fixed, bool(len(columns)))
+
+
+def _is_plain(made: SQLCompiler) -> bool:
+    """Whether the text is complete, and the parameters of a call go into it as they are."""
+    added = (made.post_compile_params, made.literal_execute_params, made.escaped_bind_names)
+    defaults = (made.insert_prefetch, made.update_prefetch)
+    given = [bind.type for bind in made.binds.values() if bind.required]
+    return not any((*added, *defaults)) and all(_is_same(kind) or isinstance(kind, ARRAY) for kind in given)
+
+
+def _is_same(kind: TypeEngine[Any]) -> bool:
+    return isinstance(kind, (*_SAME, NullType)) and not isinstance(kind, Enum)
+
+
+def _fixed(made: SQLCompiler, name: str) -> Any:
+    """The value that a bind has of its own."""
+    processed: Any = made._bind_processors.get(name)
+    value = made.binds[name].effective_value
+    return value if processed is None else processed(value)
