@@ -148,7 +148,11 @@ LISTINGS: Mapping[str, Listing] = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which rows of a list to return, in which order. Pages count from 1; no `limit` means all rows."""
+    """Which rows of a list to return, in which order. Pages count from 1; no `limit` means all rows.
+
+    The total that comes with a page is exact below 10,000 rows and in a transaction; a larger one may be ten seconds
+    old (see `agnodb.rules.totals`).
+    """
 
     limit: int | None = None
     page: int | None = None

@@ -24,6 +24,7 @@ from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
 from agnodb.policies import DEFAULT_POLICIES, Policies
 from agnodb.records.base import Record
+from agnodb.rules.totals import KeptTotals
 from agnodb.rules.values import text_in
 from agnodb.sql.dialects.base import Dialect
 from agnodb.sql.executor import Executor, Row, Shape
@@ -48,6 +49,7 @@ class Statements:
         self, dialect: Dialect, tables: Tables, policies: Policies = DEFAULT_POLICIES, place: str | None = None
     ) -> None:
         self.dialect, self.tables, self.policies, self.place = dialect, tables, policies, place
+        self.totals = KeptTotals()
         self._shapes: dict[tuple[Any, ...], Shape] = {}
         self._rows: dict[Any, RowMap[Any]] = {}
 
@@ -130,29 +132,39 @@ class SqlRepository(StrictOwner, Generic[R], asks=False):
         """The records of one page and the number of all that match, in one statement.
 
         `filters` are equalities; `conditions` are further predicates, keyed by what tells their text apart, with
-        their own `parameters`. Only a page beyond the last needs a second statement, for the number.
+        their own `parameters`. Only a page beyond the last needs a second statement, for the number; a large one may
+        be some seconds old (see `agnodb.rules.totals`), but not in a transaction.
         """
         page, conditions = page.checked(self.listing), conditions or {}
         names = tuple(sorted(filters))
         bound = {**self.rows.parameters(filters), **(parameters or {})}
+        counted = (names, tuple(sorted(conditions)))
+        totals, of = self._statements.totals, (self.concept, counted, repr(sorted(bound.items())))
+        known = totals.get(of) if self._executor.final and page.limit is not None else None
 
         def where() -> list[ColumnElement[bool]]:
             return [*self.equal(names), *(condition() for condition in conditions.values())]
 
         def build(*_: Any) -> Executable:
-            return self._page(where(), page)
+            return self._page(where(), page, total=known is None)
 
         limits = {} if page.limit is None else {"limit": page.limit, "offset": page.offset}
-        variant = (names, tuple(sorted(conditions)), page.sort_by, page.sort_order, page.limit is None)
+        variant = (*counted, page.sort_by, page.sort_order, page.limit is None, known is None)
         rows = await self.run("page", build, {**bound, **limits}, *variant)
-        if rows:
-            return [self.read(row) for row in rows], rows[0][-1] if page.limit is not None else len(rows)
-        if not page.offset and page.limit != 0:
-            return [], 0
-        counted = await self.run("count", lambda *_: self._count(where()), bound, *variant[:2])
-        return [], int(counted[0][0])
+        if not rows and (page.offset or page.limit == 0):
+            number = await self.run("count", lambda *_: self._count(where()), bound, *counted)
+            return [], int(number[0][0])
+        if page.limit is None or not rows:
+            return [self.read(row) for row in rows], len(rows)
+        if known is not None:
+            return [self.read(row) for row in rows], max(known, page.offset + len(rows))
+        total = int(rows[0][-1])
+        if self._executor.final:
+            totals.keep(of, total)
+        return [self.read(row) for row in rows], total
 
-    def _page(self, where: Sequence[ColumnElement[bool]], page: Page) -> Select[Any]:
+    def _page(self, where: Sequence[ColumnElement[bool]], page: Page, *, total: bool) -> Select[Any]:
+        """The page; with `total`, the number of all rows where `where` holds stands behind the columns of each row."""
         order = self.order(page)
         if page.limit is None:
             return select(*self.rows.selected()).where(*where).order_by(*order)
@@ -160,8 +172,8 @@ class SqlRepository(StrictOwner, Generic[R], asks=False):
         keys = self._limited(select(self.key).where(*where).order_by(*order)).subquery("keys")
         rows = self.table.join(keys, keys.c[self.key.name] == self.key)
         # An uncorrelated subquery is run once, whatever the page.
-        total = self._count(where).scalar_subquery()
-        return select(*self.rows.selected(), total).select_from(rows).order_by(*order)
+        further = [self._count(where).scalar_subquery()] if total else []
+        return select(*self.rows.selected(), *further).select_from(rows).order_by(*order)
 
     @staticmethod
     def _limited(statement: Select[Any]) -> Select[Any]:

@@ -121,8 +121,8 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
         rows, total = await self.paged(page, filters, conditions=conditions, parameters=parameters)
         return cast("list[TraceRecord]", rows), total
 
-    def _page(self, where: Sequence[ColumnElement[bool]], page: Page) -> Select[Any]:
-        return self._counted(super()._page(where, page), page)
+    def _page(self, where: Sequence[ColumnElement[bool]], page: Page, *, total: bool) -> Select[Any]:
+        return self._counted(super()._page(where, page, total=total), page)
 
     def _counted(self, chosen: Select[Any], page: Page) -> Select[Any]:
         """The rows of `chosen`, with the counts of their spans after the columns: no other row's are counted."""
