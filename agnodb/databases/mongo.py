@@ -21,12 +21,14 @@ from agnodb.databases.transactions import Store, Transaction
 from agnodb.errors import ConfigurationError, UnsupportedOperationError
 from agnodb.executors.mongo import MongoExecutor
 from agnodb.executors.mongo_clients import Clients, LoopClients, ProcessClients, motor_client, pymongo_client
+from agnodb.executors.mongo_health import health
 from agnodb.models.base import Tables, tables_for
 from agnodb.mongo import schema, urls
 from agnodb.mongo.executor import Executor
 from agnodb.mongo.repositories import MongoRepositories
 from agnodb.mongo.repository import Collections
 from agnodb.policies import Policies
+from agnodb.records.health import HealthRecord
 
 _NAMESPACE = uuid.UUID("6f2d8f0e-55a1-5d0c-9a53-6a2f5f1c4a11")
 _UPGRADE = "create_tables() of this database"
@@ -149,7 +151,7 @@ class MongoCore(Store):
         self._executor = MongoExecutor(clients, settings.db_name, ensure=self._ensure)
         server = id(clients) if settings.url is None else urls.hosts(settings.url)
         place = f"mongodb:{server}/{settings.db_name}#{settings.layout.key}"  # it is kept in snapshots: no secrets
-        self._collections = Collections(self._tables, settings.policies, place)
+        self._collections = Collections(self._tables, settings.policies, place, settings.layout.key)
         Store.__init__(self, self._repositories_of(self._executor), objects(), place)
         self._on_write_failed = settings.policies.on_write_failed
 
@@ -172,6 +174,13 @@ class MongoCore(Store):
     async def table_exists(self, table_name: str) -> bool:
         """Whether there is a collection of that name."""
         return await self._executor.at_door(lambda database: schema.has_collection(database, table_name))
+
+    async def health(self) -> HealthRecord:
+        """Whether the database answers and how fast, and the last step of its collections.
+
+        Raises nothing when the database is down: `ok` is False then, with the error's class and its safe text.
+        """
+        return await health(self._executor, self.settings.layout)
 
     @contextlib.asynccontextmanager
     async def transaction(self, session: None = None) -> AsyncIterator[Transaction]:
@@ -269,6 +278,7 @@ class MongoDb(Handle, SyncMethods, SyncRepositories, BaseDb):
 
     create_tables = driven(MongoCore.create_tables, lambda database: database._core)
     table_exists = driven(MongoCore.table_exists, lambda database: database._core)
+    health = driven(MongoCore.health, lambda database: database._core)
 
     def _create_all_tables(self) -> None:
         self.create_tables()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 from agnodb.errors import AgnoDbError, ConfigurationError, UnavailableError, UnsupportedOperationError
-from agnodb.executors.mongo_clients import Clients, ClientState, settled
+from agnodb.executors.mongo_clients import Clients, ClientState, operations, settled
 from agnodb.executors.persisting import Persisting
 from agnodb.executors.retries import RETRY_SECONDS, Attempts
 from agnodb.mongo.executor import READS, Command, Executor
@@ -87,9 +87,10 @@ class MongoExecutor(Persisting):
         self.statements += 1
         collection = self.database(state)[command.collection]
         options = dict(command.options) if session is None else {**command.options, "session": session}
+        args = [operations(*command.args)] if command.method == "bulk_write" else command.args
         attempts.sent = True
         try:
-            answer = await settled(getattr(collection, command.method)(*command.args, **options))
+            answer = await settled(getattr(collection, command.method)(*args, **options))
             return await settled(answer.to_list(None)) if hasattr(answer, "to_list") else answer
         except Exception as error:
             made = translate(error)

@@ -10,12 +10,13 @@ import inspect
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from agnodb.errors import MissingDriverError, WrongLoopError
 from agnodb.executors.blocking import BlockingLock
+from agnodb.mongo.executor import Change
 
 _WAY_OUT = "The db_client of this database belongs to another event loop. Pass db_url= instead."
 
@@ -119,6 +120,13 @@ class ProcessClients:
         state, self._state = self._state, None
         if state is not None and self._given is None and state[0] == os.getpid():
             state[1].client.close()
+
+
+def operations(changes: Iterable[Change]) -> list[Any]:
+    """The driver's operations of a `bulk_write`."""
+    import pymongo
+
+    return [getattr(pymongo, name)(**arguments) for name, arguments in changes]
 
 
 def motor_client(url: str, options: dict[str, Any]) -> Any:

@@ -12,9 +12,16 @@ T = TypeVar("T")
 READS = frozenset({"find", "find_one", "aggregate", "count_documents", "distinct"})
 
 
+Change = tuple[str, Mapping[str, Any]]
+"""One of many: the name of an operation of the drivers' (``UpdateOne``) and its arguments."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: a method of a driver's collection and its arguments. `name` (``sessions.upsert``) is for logs."""
+    """One command: a method of a driver's collection and its arguments. `name` (``sessions.upsert``) is for logs.
+
+    Of `bulk_write` they are a list of `Change`.
+    """
 
     name: str
     collection: str

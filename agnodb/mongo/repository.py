@@ -23,14 +23,20 @@ Match = Mapping[str, Any]
 _COUNT = {"$group": {"_id": None, "n": {"$sum": 1}}}
 
 
+VERSIONS, METRIC_DAYS = "agnodb_version", "agnodb_metric_days"
+"""Collections of our own: which step each set is at, and what was seen of the days of its metrics."""
+_OWN = {"versions": VERSIONS, "metric_days": METRIC_DAYS}
+
+
 class Collections:
     """The collections of one database: their names, and how records become documents.
 
-    `place` is the same for every object on the same database, and another for another.
+    `place` is the same for every object on the same database, and another for another; `key` is that of the set of
+    names (see `agnodb.config.Layout`).
     """
 
-    def __init__(self, tables: Tables, policies: Policies, place: str | None) -> None:
-        self.tables, self.policies, self.place = tables, policies, place
+    def __init__(self, tables: Tables, policies: Policies, place: str | None, key: str) -> None:
+        self.tables, self.policies, self.place, self.key = tables, policies, place, key
         self._fields: dict[Any, FieldMap[Any]] = {}
 
     def fields(self, record: type[R], concept: str) -> FieldMap[R]:
@@ -58,8 +64,7 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
 
     def name_of(self, concept: str) -> str:
         """The name of a collection."""
-        name: str = getattr(self._collections.tables, concept).name
-        return name
+        return _OWN.get(concept) or str(getattr(self._collections.tables, concept).name)
 
     # -- running commands -------------------------------------------------------------------------------------
 

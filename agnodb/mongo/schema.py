@@ -17,9 +17,9 @@ from agnodb.config import Layout
 from agnodb.errors import SchemaOutdatedError
 from agnodb.filters import LISTINGS
 from agnodb.models.base import Tables
+from agnodb.mongo.repository import METRIC_DAYS, VERSIONS
 from agnodb.records.schema_versions import AGNO_SCHEMA_VERSION
 
-VERSIONS = "agnodb_version"
 _AGNOS_NAMES: dict[tuple[str, ...], str] = {("user_id", "name"): "uq_user_name"}
 
 Keys = tuple[tuple[str, ...], bool]
@@ -71,9 +71,14 @@ async def _stamp(database: Any, tables: Tables, _layout: Layout) -> None:
         await _settled(database[versions].update_one({"table_name": name}, {"$setOnInsert": first}, upsert=True))
 
 
+async def _keep_days(database: Any, _tables: Tables, _layout: Layout) -> None:
+    await _settled(database[METRIC_DAYS].create_index([("set", 1), ("day", 1)], unique=True))
+
+
 STEPS: tuple[tuple[str, Callable[[Any, Tables, Layout], Awaitable[None]]], ...] = (
     ("m001", _make_indexes),
     ("m002", _stamp),
+    ("m003", _keep_days),
 )
 HEAD = STEPS[-1][0]
 

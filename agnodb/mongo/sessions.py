@@ -97,7 +97,8 @@ class MongoSessionRepository(SessionSaves):
         if await self.call("active", "find_one", active, {"_id": 1}, of="runs") is not None:
             return False
         match = {"session_id": given["session_id"], "user_id": text_in(previous_user_id)}
-        done = await self.call("reassign_owner", "update_one", match, {"$set": {"user_id": given["user_id"]}})
+        update = {"$set": {"user_id": given["user_id"]}, "$inc": {"agnodb_row_version": 1}}  # seen by metrics
+        done = await self.call("reassign_owner", "update_one", match, update)
         return bool(done.matched_count)
 
     async def delete(self, session_id: str, *, user_id: str | None = None) -> bool:

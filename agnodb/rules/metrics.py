@@ -30,7 +30,7 @@ COUNTS = (*RUN_COUNTS.values(), *SESSION_COUNTS.values())
 
 _MOST_TOKENS = 10**15  # beyond that it is no number of tokens
 _EPOCH = datetime.date(1970, 1, 1)
-_FIRST, _LAST = (datetime.date.min - _EPOCH).days, (datetime.date.max - _EPOCH).days
+FIRST, LAST = (datetime.date.min - _EPOCH).days, (datetime.date.max - _EPOCH).days
 
 Place = tuple[int, str]
 """A day, in days since 1970-01-01, and an owner, '' for none: whose metrics they are."""
@@ -44,7 +44,7 @@ which is to be written again; or all that is stored is to be counted again."""
 def day_of(created_at: Any) -> int | None:
     """The UTC day of epoch seconds; None when that is no date between the years 1 and 9999."""
     day = int(created_at // DAY)
-    return day if _FIRST <= day <= _LAST else None
+    return day if FIRST <= day <= LAST else None
 
 
 def date_of(day: int) -> datetime.date:

@@ -14,8 +14,9 @@ import pytest_asyncio
 from pymongo import AsyncMongoClient, MongoClient
 
 from agnodb import AsyncMongoDb, MongoDb
-from agnodb.errors import ConfigurationError, UnsupportedOperationError
+from agnodb.errors import ConfigurationError, SchemaOutdatedError, UnsupportedOperationError
 from agnodb.filters import Page
+from agnodb.mongo.schema import HEAD
 from agnodb.testing.blocking import AsyncFacade
 from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.eval_runs import EvalRunConformance
@@ -23,6 +24,7 @@ from agnodb.testing.conformance.knowledge import KnowledgeConformance
 from agnodb.testing.conformance.learnings import LearningConformance
 from agnodb.testing.conformance.memories import MemoryConformance, a_memory
 from agnodb.testing.conformance.merging import MergingConformance
+from agnodb.testing.conformance.metrics import PAST, MetricConformance
 from agnodb.testing.conformance.runs import RunConformance, a_run
 from agnodb.testing.conformance.schedule_runs import ScheduleRunsConformance
 from agnodb.testing.conformance.schedules import SchedulesConformance
@@ -120,6 +122,10 @@ class TestTraceFilter(OnMongo, TraceFilterConformance):
     pass
 
 
+class TestMetric(OnMongo, MetricConformance):
+    pass
+
+
 class TestSpan(OnMongo, SpanConformance):
     pass
 
@@ -202,14 +208,47 @@ class TestOnMongo(OnMongo):
             async with db.transaction() as tx, tx.savepoint():
                 pass
 
-    async def test_metrics_are_not_computed(self, db: Any) -> None:
-        with pytest.raises(UnsupportedOperationError):
-            await db.metrics.refresh()
+    async def test_metrics_see_what_no_time_tells_of(self, db: Any) -> None:
+        await db.sessions.upsert(a_session(user_id="alice", created_at=PAST))
+        deep: Any = {}
+        for _ in range(200):
+            deep = {"in": deep}
+        document = {"metrics": {"total_tokens": 7}, "deep": deep}
+        await db.runs.upsert(a_run("r", user_id="alice", created_at=PAST, run_data=document))
+        assert [row["token_metrics"]["total_tokens"] for row in await db.calculate_metrics()] == [7]
+        assert await db.sessions.reassign_owner("s", previous_user_id="alice", user_id="bob")
+        assert sorted(row["user_id"] for row in await db.calculate_metrics()) == ["alice", "bob"]
+        assert await db.calculate_metrics() is None
 
     async def test_what_is_over_16_mb_is_refused(self, db: Any) -> None:
         with pytest.raises(ValueError, match="16 MB"):
             await db.sessions.upsert(a_session(session_data={"text": "x" * 17_000_000}))
         assert await db.sessions.get("s") is None
+
+    async def test_health(self, db: Any, make_db: Any, mongodb_server: str) -> None:
+        await db.sessions.get("s")
+        told = await db.health()
+        assert (told.ok, told.at_head, told.revision, told.pool_size) == (True, True, HEAD, 100)
+        assert told.latency_ms > 0
+        assert told.server_version
+        with MongoDb(db_url=mongodb_server, db_name="agnodb_test_empty") as blocking:
+            empty = blocking.health()
+        assert (empty.ok, empty.at_head, empty.revision) == (True, False, None)
+        down = AsyncMongoDb(db_url="mongodb://u:s3cr3t@127.0.0.1:1/?serverSelectionTimeoutMS=50")
+        told = await down.health()
+        assert (told.ok, told.error) == (False, "UnavailableError")
+        assert "127.0.0.1" not in str(told.to_dict())
+        await down.close()
+
+    async def test_an_older_step_is_told_and_mended_by_one_command(self, mongodb_server: str, emptied: str) -> None:
+        with MongoClient[dict[str, Any]](mongodb_server) as client:
+            client[emptied]["agnodb_version"].update_many({}, {"$set": {"revision": "m001"}})
+        with MongoDb(db_url=mongodb_server, db_name=emptied) as database:
+            with pytest.raises(SchemaOutdatedError, match="create_tables"):
+                database.sessions.get("s")
+            database.create_tables()
+            assert database.sessions.get("s") is None
+            assert database.health().revision == HEAD
 
     async def test_a_closed_database_says_so(self, make_db: Any) -> None:
         database = await make_db()
