@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, exc, inspect
@@ -79,20 +79,20 @@ class EngineExecutor(Persisting):
 
     # -- statements -------------------------------------------------------------------------------------------
 
-    async def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        async def once(attempts: Attempts) -> Sequence[Row]:
-            state = self.state() if self._ready else await self._booted()
-            try:
-                direct = state.on_driver
-                if direct is not None and (compiled := direct.compiled(shape, state.engine)) is not None:
-                    self.shapes, self.statements = self.shapes + 1, self.statements + 1
-                    return await direct.run(state, compiled, parameters, attempts)
-                # One wait for connect, execute and close: with asyncio, three cost a fifth more of the client's time.
-                return await state.wait(self._run_alone, state.engine, shape, parameters, attempts)
-            except Exception as error:
-                raise await self.explained(error, state) from error
+    def execute(self, shape: Shape, parameters: Mapping[str, Any]) -> Coroutine[Any, Any, Sequence[Row]]:
+        return self.persist(self._execute, shape, parameters, idempotent=shape.idempotent, statement=shape.name)
 
-        return await self.persist(once, idempotent=shape.idempotent, statement=shape.name)
+    async def _execute(self, attempts: Attempts, shape: Shape, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        state = self.state() if self._ready else await self._booted()
+        try:
+            direct = state.on_driver
+            if direct is not None and (compiled := direct.compiled(shape, state.engine)) is not None:
+                self.shapes, self.statements = self.shapes + 1, self.statements + 1
+                return await direct.run(state, compiled, parameters, attempts)
+            # One wait for connect, execute and close: with asyncio, three cost a fifth more of the client's time.
+            return await state.wait(self._run_alone, state.engine, shape, parameters, attempts)
+        except Exception as error:
+            raise await self.explained(error, state) from error
 
     def _run_alone(
         self, engine: Engine, shape: Shape, parameters: Mapping[str, Any], attempts: Attempts

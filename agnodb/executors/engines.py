@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from agnodb.drivers import NOTHING_GIVEN, POOL_SIZE, POOL_TIMEOUT, Connecting, connect_arguments, keepalive_seconds
 from agnodb.errors import ConfigurationError
 from agnodb.executors.blocking import BlockingEngine
+from agnodb.executors.lending import LendingPool
 from agnodb.executors.on_asyncpg import OnAsyncpg
 from agnodb.executors.on_driver import ON_DRIVER
 from agnodb.executors.on_psycopg import OnPsycopg
@@ -56,7 +57,8 @@ _COMMON: dict[str, Any] = {"hide_parameters": True, "json_serializer": _json_tex
 def postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
     """An engine on the driver of `url`. Its connections are opened when they are needed, and kept."""
     address, arguments = connect_arguments(url, how)
-    engine = create_async_engine(address, connect_args=arguments, **_pool(how))
+    lending = {"poolclass": LendingPool} if url.get_driver_name() == "asyncpg" else {}
+    engine = create_async_engine(address, connect_args=arguments, **lending, **_pool(how))
     if url.get_driver_name() == "asyncpg":
         _keep_alive(engine.sync_engine, url, how)
         if how.pooled(url):

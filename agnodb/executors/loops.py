@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from sqlalchemy import Dialect, NullPool, Pool, QueuePool, event
-from sqlalchemy.exc import InvalidatePoolError, MissingGreenlet
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import await_only, greenlet_spawn
 
@@ -47,7 +47,6 @@ class LoopState:
         self._threaded = self.engine.dialect.driver == "aiosqlite"
         self._finishing: set[asyncio.Task[Any]] = set()  # a loop keeps only a weak reference to a task
         self._early: list[asyncio.Task[Any]] = []  # connections, or still handshakes, that nobody waits for
-        self._at_once = False
         self._opening: dict[Any, Any] = {}  # task -> the connection that it has opened but not yet set up
         self._connections: set[Any] = set()
         if owned:
@@ -64,8 +63,6 @@ class LoopState:
         Drivers leave half of it behind when it is interrupted; and callers with little time would keep a slow server
         busy with handshakes of which none is ever used.
         """
-        if self._at_once:
-            raise MissingGreenlet("to connect takes a wait")
         task = self._early.pop() if self._early else self._start(greenlet_spawn(dialect.connect, *arguments, **named))
         try:
             return await_only(asyncio.shield(task))
@@ -73,19 +70,6 @@ class LoopState:
             self._early.append(task)
             task.add_done_callback(self._forget_failed)
             raise
-
-    def idle(self) -> Any:
-        """A connection of the pool that can be had at once, outside of SQLAlchemy's greenlets; else None."""
-        pool: Any = self.engine.pool
-        if not pool.checkedin():
-            return None
-        self._at_once = True
-        try:
-            return pool.connect()
-        except MissingGreenlet:  # the one that was there must be replaced
-            return None
-        finally:
-            self._at_once = False
 
     def _forget_failed(self, task: asyncio.Task[Any]) -> None:
         if task in self._early and (task.cancelled() or task.exception() is not None):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import Engine, exc
 
-from agnodb.executors.on_driver import Compiled, OnDriver, checked_out, failed
+from agnodb.executors.lending import LendingPool, Lent
+from agnodb.executors.on_driver import Compiled, OnDriver, failed
 from agnodb.sql.executor import Row
 
 if TYPE_CHECKING:
@@ -38,17 +39,18 @@ class OnAsyncpg(OnDriver):
         else:
             await self._turns.acquire()  # at once
         try:
-            pooled = state.idle() or await state.wait(checked_out, state.engine)
+            pool: LendingPool = state.engine.pool  # type: ignore[assignment]
+            lent: Lent = pool.lend() or await state.wait(pool.lend_new, state.engine)
             attempts.sent = True
             try:
-                rows = await self.fetch(pooled, text, values)
-            except GeneratorExit:  # nobody may wait for anything any more
-                pooled.invalidate()
+                rows = await self.fetch(lent.dbapi_connection, text, values)
+            except GeneratorExit as gone:  # nobody may wait for anything any more
+                pool.throw_away(lent, gone)
                 raise
             except BaseException as error:
-                await state.wait(_failed, state.engine, pooled, (text, values), error, attempts)
+                await state.wait(_failed, state.engine, lent, (text, values), error, attempts)
                 raise
-            pooled.close()
+            pool.give_back(lent)
         finally:
             self._turns.release()
         return rows if compiled.answers else ()
@@ -60,8 +62,8 @@ class OnAsyncpg(OnDriver):
         except TimeoutError as error:
             raise exc.TimeoutError(f"no connection was free for {self._patience} seconds") from error
 
-    def fetch(self, pooled: Any, text: str, values: Any) -> Awaitable[Sequence[Row]]:
-        rows: Awaitable[Sequence[Row]] = pooled.driver_connection.fetch(text, *values)
+    def fetch(self, connection: Any, text: str, values: Any) -> Awaitable[Sequence[Row]]:
+        rows: Awaitable[Sequence[Row]] = connection.driver_connection.fetch(text, *values)
         return rows
 
 
@@ -71,8 +73,10 @@ def _in_order(compiled: Compiled, parameters: Mapping[str, Any]) -> Sequence[Any
 
 
 def _failed(
-    engine: Engine, pooled: Any, statement: tuple[Any, Any], error: BaseException, attempts: Attempts
+    engine: Engine, lent: Lent, statement: tuple[Any, Any], error: BaseException, attempts: Attempts
 ) -> NoReturn:
+    pool: LendingPool = engine.pool  # type: ignore[assignment]
+    pooled = pool.in_proxy(lent)
     try:
         pooled.dbapi_connection._handle_exception(error)  # which is asyncpg's: raises it as the DBAPI has it
         raise error

@@ -71,6 +71,7 @@ class OnDriver(ABC):
         return (
             getattr(engine, "_has_events", True)
             or engine._should_log_info()
+            or engine.pool._should_log_debug()
             or bool(heard.checkin or heard.reset)
             or len(heard.checkout) > self.listeners
         )
@@ -82,16 +83,8 @@ class OnDriver(ABC):
         """The rows of a statement that is alone, on the engine of `state`. Raises what SQLAlchemy would."""
 
     @abstractmethod
-    def fetch(self, pooled: Any, text: str, values: Any) -> Any:
-        """The rows of `text` on the connection `pooled`. Raises what the driver raises."""
-
-
-def checked_out(engine: Engine) -> Any:
-    """A connection from the pool of `engine`. Raises what `engine.connect()` does."""
-    try:
-        return engine.pool.connect()
-    except engine.dialect.loaded_dbapi.Error as error:
-        Connection._handle_dbapi_exception_noconnection(error, engine.dialect, engine)
+    def fetch(self, connection: Any, text: str, values: Any) -> Any:
+        """The rows of `text` on the `driver_connection` of `connection`. Raises what the driver raises."""
 
 
 def failed(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from agnodb.executors.on_driver import Compiled, OnDriver, checked_out, failed
+from agnodb.executors.on_driver import Compiled, OnDriver, failed
 from agnodb.sql.executor import Row
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class OnPsycopg(OnDriver):
     ) -> Sequence[Row]:
         given = {**compiled.fixed, **parameters}
         text, values = compiled.text, {name: given[name] for name in compiled.names}
-        pooled = checked_out(engine)
+        pooled = _checked_out(engine)
         attempts.sent = True
         try:
             pooled.driver_connection.autocommit = True
@@ -43,10 +43,17 @@ class OnPsycopg(OnDriver):
         pooled.close()
         return rows
 
-    def fetch(self, pooled: Any, text: str, values: Any) -> Sequence[Row]:
-        cursor = pooled.driver_connection.execute(text, values)
+    def fetch(self, connection: Any, text: str, values: Any) -> Sequence[Row]:
+        cursor = connection.driver_connection.execute(text, values)
         rows: Sequence[Row] = cursor.fetchall() if cursor.description is not None else ()
         return rows
+
+
+def _checked_out(engine: Engine) -> Any:
+    try:
+        return engine.pool.connect()
+    except engine.dialect.loaded_dbapi.Error as error:
+        Connection._handle_dbapi_exception_noconnection(error, engine.dialect, engine)
 
 
 def _restore(pooled: Any) -> None:

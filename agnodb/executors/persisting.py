@@ -25,13 +25,13 @@ class Persisting:
 
     async def persist(
         self,
-        once: Callable[[Attempts], Awaitable[T]],
-        *,
+        once: Callable[..., Awaitable[T]],
+        *args: Any,
         idempotent: bool,
         seconds: float | None = None,
         statement: str | None = None,
     ) -> T:
-        """What `once(attempts)` returns, called again, for `seconds`, where that can help and harms nothing.
+        """What `once(attempts, *args)` returns, called again, for `seconds`, where that can help and harms nothing.
 
         Once a call has given up on a database that cannot be reached, those that begin while it stays so do not wait:
         an outage costs each call its patience once, not every statement of every run. `statement` is for the log.
@@ -42,7 +42,7 @@ class Persisting:
             attempts.sent = attempts.lost = attempts.undone = False
             attempt += 1
             try:
-                result = await once(attempts)
+                result = await once(attempts, *args)
             except UnavailableError as failure:
                 if attempts.uncertain(failure):
                     failure.facts["maybe_done"] = True

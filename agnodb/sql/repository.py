@@ -116,7 +116,8 @@ class SqlRepository(StrictOwner, Generic[R], asks=False):
 
     async def find(self, **filters: Any) -> R | None:
         """The one record whose columns equal `filters`, or None."""
-        return await self.first("find", self._find, self.rows.parameters(filters), *sorted(filters))
+        rows = await self.run("find", self._find, self.rows.parameters(filters), *sorted(filters))
+        return self.read(rows[0]) if rows else None
 
     def _find(self, *names: str) -> Executable:
         return select(*self.rows.selected()).where(*self.equal(names)).limit(1)

@@ -299,8 +299,11 @@ def exhausted(engine: Engine) -> Any:
         raise exc.TimeoutError(f"QueuePool limit of size 10 overflow 0 reached, {SECRET}")
 
     pool: Any = engine.pool
-    pool.connect = connect
+    ways = [name for name in ("connect", "lend") if hasattr(pool, name)]
+    for name in ways:
+        setattr(pool, name, connect)
     try:
         yield
     finally:
-        del pool.connect
+        for name in ways:
+            delattr(pool, name)
