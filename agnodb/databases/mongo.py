@@ -187,8 +187,8 @@ class MongoCore(Store):
         """All repositories and flat methods inside one transaction: all of it is stored at the end, or nothing.
 
         Raises UnsupportedOperationError on a server that is no replica set, and for a savepoint in it: MongoDB has
-        none. A document that another transaction has changed meanwhile ends it with UnavailableError. There is no
-        session of an application's to join.
+        none, so a transaction inside it is a block whose failure undoes the whole. A document that another transaction
+        has changed meanwhile ends it with UnavailableError. There is no session of an application's to join.
         """
         if session is not None:
             raise UnsupportedOperationError("On MongoDB a transaction joins no other.")

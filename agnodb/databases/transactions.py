@@ -52,8 +52,14 @@ class Transaction(Store):
         async with self._unit.savepoint() as unit:
             yield Transaction(unit, self._make, self.objects, self._place)
 
-    transaction = savepoint
-    """A transaction in a transaction is a savepoint of it."""
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction in a transaction is a savepoint of it.
+
+        Where there are none (MongoDB) it is a block whose failure undoes the whole.
+        """
+        async with self._unit.nested() as unit:
+            yield Transaction(unit, self._make, self.objects, self._place)
 
     if not TYPE_CHECKING:
 

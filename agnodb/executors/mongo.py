@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agnodb.errors import AgnoDbError, ConfigurationError, UnavailableError, UnsupportedOperationError
@@ -16,6 +16,7 @@ from agnodb.mongo.failures import translate, was_sent
 T = TypeVar("T")
 
 _NO_SAVEPOINTS = "MongoDB has no savepoints."
+_BLOCK_FAILED = "A block inside this transaction failed. MongoDB has no savepoints, so all of it is undone."
 _ENDED = "This transaction is over: a command of it failed, or its block has ended."
 
 
@@ -90,13 +91,23 @@ class MongoExecutor(Persisting):
         args = [operations(*command.args)] if command.method == "bulk_write" else command.args
         attempts.sent = True
         try:
-            answer = await settled(getattr(collection, command.method)(*args, **options))
-            return await settled(answer.to_list(None)) if hasattr(answer, "to_list") else answer
+            return await self.asked(getattr(collection, command.method), args, options)
         except Exception as error:
             made = translate(error)
             attempts.sent = was_sent(error)
             attempts.lost = attempts.sent and isinstance(made, UnavailableError) and not made.facts.get("refused")
             raise made from error
+
+    @staticmethod
+    async def asked(method: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """What a method of a driver's collection gives; the documents of a cursor as a list."""
+        answer = await settled(method(*args, **options))
+        return await settled(answer.to_list(None)) if hasattr(answer, "to_list") else answer
+
+    @staticmethod
+    async def committed(session: Any) -> None:
+        """Commit the transaction of a driver's session."""
+        await settled(session.commit_transaction())
 
     async def at_door(self, work: Callable[[Any], Awaitable[T]], *, seconds: float | None = None) -> T:
         """What `work(database)` returns, which uses the driver's database object and may be done twice."""
@@ -120,7 +131,6 @@ class MongoExecutor(Persisting):
         session = await settled(state.client.start_session())
         transaction = MongoTransaction(self, state, session)
         try:
-            await settled(session.start_transaction())
             try:
                 yield transaction
             except BaseException:
@@ -155,39 +165,72 @@ class MongoTransaction:
     def __init__(self, executor: MongoExecutor, state: ClientState, session: Any) -> None:
         self._executor, self._state, self._session = executor, state, session
         self._failure: AgnoDbError | None = None
-        self._ended = False
+        self._begun = self._ended = False
+        self._ran = 0
 
     async def run(self, command: Command) -> Any:
         if self._ended or self._failure is not None:
             raise ConfigurationError(_ENDED) from self._failure
+        self._ran += 1
         try:
-            return await self._executor.attempt(self._state, command, Attempts(0), self._session)
+            if self._begun:
+                return await self._executor.attempt(self._state, command, Attempts(0), self._session)
+            # What fails here has stored nothing, and is made again like a command that is alone.
+            first: Any = lambda attempts: self._first(command, attempts)  # noqa: E731
+            return await self._executor.persist(first, idempotent=True, statement=command.name)
         except AgnoDbError as error:
             self._failure = error
             raise
 
+    async def _first(self, command: Command, attempts: Attempts) -> Any:
+        if self._session.in_transaction:
+            await self._undo()
+        await settled(self._session.start_transaction())
+        answer = await self._executor.attempt(self._state, command, attempts, self._session)
+        self._begun = True
+        return answer
+
+    async def _undo(self) -> None:
+        if self._session.in_transaction:
+            with contextlib.suppress(Exception):  # the server has undone it already, or will by itself
+                await settled(self._session.abort_transaction())
+
     async def end(self, *, commit: bool) -> None:
         """Commit, or undo everything. Raises what has failed before, where that was caught."""
         self._ended = True
+        if not (commit and self._begun and self._failure is None):
+            await self._undo()
+            if commit and self._failure is not None:
+                raise self._failure
+            return
+        # To commit what is committed already does nothing.
+        await self._executor.persist(self._commit, idempotent=True, statement="commit")
+
+    async def _commit(self, attempts: Attempts) -> None:
+        attempts.sent = True
         try:
-            if commit and self._failure is None:
-                await settled(self._session.commit_transaction())
-                return
-            with contextlib.suppress(Exception):  # the server has undone it already, or will by itself
-                await settled(self._session.abort_transaction())
+            await self._executor.committed(self._session)
         except Exception as error:
             made = translate(error)
-            if isinstance(made, UnavailableError) and not made.facts.get("refused"):
-                made.facts["maybe_done"] = True
+            attempts.lost = isinstance(made, UnavailableError) and not made.facts.get("refused")
             raise made from error
-        if commit and self._failure is not None:
-            raise self._failure
 
-    def transaction(self) -> contextlib.AbstractAsyncContextManager[MongoTransaction]:
-        """There is none inside one: UnsupportedOperationError."""
+    def savepoint(self) -> contextlib.AbstractAsyncContextManager[MongoTransaction]:
+        """There is none: UnsupportedOperationError."""
         raise UnsupportedOperationError(_NO_SAVEPOINTS)
 
-    savepoint = transaction
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MongoTransaction]:
+        """A block of this transaction, which ends as a whole where the block fails, whoever catches the error."""
+        ran = self._ran
+        try:
+            yield self
+        except BaseException:
+            if self._ran > ran:
+                self._failure = self._failure or UnsupportedOperationError(_BLOCK_FAILED)
+            raise
+
+    nested = transaction
 
     async def repeatable(self, work: Callable[[Executor], Awaitable[T]]) -> T:
         return await work(self)

@@ -101,6 +101,8 @@ class Scope:
         finally:
             self._beside = False
 
+    nested = savepoint
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Unit]:
         async with self._one_at_a_time:

@@ -48,7 +48,7 @@ class Executor(Protocol):
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Executor]:
-        """One transaction of several documents. Inside one, and on a server that has none, the block raises
+        """One transaction of several documents; inside one, a block of it. On a server that has none it raises
         UnsupportedOperationError."""
         ...
 

@@ -83,6 +83,8 @@ def _code(error: BaseException) -> int | None:
     if isinstance(details, dict) and details.get("writeErrors"):  # of a bulk
         codes = [failed.get("code", code) for failed in details["writeErrors"]]
         code = next((other for other in codes if other != 11000), codes[0])
+    elif code is None and isinstance(details, dict):  # of a server that is no longer the primary
+        code = details.get("code")
     return code if isinstance(code, int) else None
 
 

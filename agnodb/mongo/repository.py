@@ -160,7 +160,7 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
             stored = await self.updated_where(name, {self.key: key, **guard}, update)
             if stored is not None:
                 return stored
-            if await self.insert_absent(key, inserted):
+            if await self.insert_absent(key, inserted, name):
                 return dict(inserted)
         return None
 
@@ -170,13 +170,13 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
         changed: Document | None = await self.call(name, "find_one_and_update", dict(match), update, **options)
         return changed
 
-    async def insert_absent(self, key: Any, document: Mapping[str, Any]) -> bool:
+    async def insert_absent(self, key: Any, document: Mapping[str, Any], name: str = "insert") -> bool:
         """Insert `document`; False when the key is taken."""
         # Inside a transaction an error on the key would end it.
         if not self._executor.final and await self.call("look", "find_one", {self.key: key}, {"_id": 1}) is not None:
             return False
         try:
-            await self.call("insert", "insert_one", dict(document))
+            await self.call(name, "insert_one", dict(document))
         except DuplicateKeyError:
             return False
         return True

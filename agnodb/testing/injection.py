@@ -32,7 +32,7 @@ from agnodb.testing.servers import LOOPBACK
 SECRET = "db.internal.example"
 """In what the database says of every error that is told here, and never in what an end user reads."""
 
-_MESSAGE = f"failed on {SECRET} for user app: INSERT INTO t VALUES (42)"
+MESSAGE = f"failed on {SECRET} for user app: INSERT INTO t VALUES (42)"
 
 
 class Kind(Enum):
@@ -80,7 +80,7 @@ class Fault:
 
     name: str
     kind: Kind
-    strike: Callable[[Statement], None] = field(repr=False)
+    strike: Callable[[Any], Any] = field(repr=False)
     error: type[AgnoDbError] = UnavailableError
     """What a call raises that cannot be made again."""
     lasting: bool = False
@@ -111,6 +111,25 @@ class Injection:
     def trace(self) -> tuple[str, ...]:
         """The place of each statement that ran since the last `arm`."""
         return tuple(self._trace)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Those that the database can have."""
+        return faults(self.engine)
+
+    def secrets(self) -> list[str | None]:
+        """What no error may show an end user."""
+        url = self.engine.url
+        return [SECRET, url.host, url.username, url.password, url.database]
+
+    def leaks(self) -> int:
+        """The connections that nobody gave back."""
+        pool: Any = self.engine.pool
+        return int(pool.checkedout())
+
+    def exhausted(self) -> Any:
+        """While the block runs, the pool has no connection to give."""
+        return exhausted(self.engine)
 
     def __enter__(self) -> Self:
         dialect: Any = self.engine.dialect
@@ -193,7 +212,7 @@ def _terminated(statement: Statement) -> None:
 
 
 def _raised(sqlstate: str) -> Callable[[Statement], None]:
-    text = f"DO $$BEGIN RAISE EXCEPTION '{_MESSAGE}' USING ERRCODE = '{sqlstate}'; END$$"
+    text = f"DO $$BEGIN RAISE EXCEPTION '{MESSAGE}' USING ERRCODE = '{sqlstate}'; END$$"
     return lambda statement: statement.ask(text)
 
 
@@ -233,7 +252,7 @@ def _killed(statement: Statement) -> None:
 
 
 def _signalled(errno: int, sqlstate: str = "45000") -> Callable[[Statement], None]:
-    text = f"SIGNAL SQLSTATE '{sqlstate}' SET MYSQL_ERRNO = {errno}, MESSAGE_TEXT = '{_MESSAGE}'"
+    text = f"SIGNAL SQLSTATE '{sqlstate}' SET MYSQL_ERRNO = {errno}, MESSAGE_TEXT = '{MESSAGE}'"
     return lambda statement: statement.ask(text)
 
 
@@ -263,7 +282,7 @@ def _failed(code: int) -> Callable[[Statement], None]:
     def strike(statement: Statement) -> None:
         if code & 0xFF in _ROLLS_BACK and statement.connection.driver_connection.in_transaction:
             statement.ask("ROLLBACK")
-        error = sqlite3.OperationalError(_MESSAGE)
+        error = sqlite3.OperationalError(MESSAGE)
         error.sqlite_errorcode = code
         raise error
 

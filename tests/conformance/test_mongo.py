@@ -5,6 +5,7 @@ One database, emptied between tests.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
@@ -14,17 +15,25 @@ import pytest_asyncio
 from pymongo import AsyncMongoClient, MongoClient
 
 from agnodb import AsyncMongoDb, MongoDb
-from agnodb.errors import ConfigurationError, SchemaOutdatedError, UnsupportedOperationError
+from agnodb.errors import (
+    ConfigurationError,
+    OwnershipError,
+    SchemaOutdatedError,
+    UnavailableError,
+    UnsupportedOperationError,
+)
 from agnodb.filters import Page
 from agnodb.mongo.schema import HEAD
 from agnodb.testing.blocking import AsyncFacade
 from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.eval_runs import EvalRunConformance
+from agnodb.testing.conformance.faults import FaultConformance
 from agnodb.testing.conformance.knowledge import KnowledgeConformance
 from agnodb.testing.conformance.learnings import LearningConformance
 from agnodb.testing.conformance.memories import MemoryConformance, a_memory
 from agnodb.testing.conformance.merging import MergingConformance
 from agnodb.testing.conformance.metrics import PAST, MetricConformance
+from agnodb.testing.conformance.owners import OwnerConformance
 from agnodb.testing.conformance.runs import RunConformance, a_run
 from agnodb.testing.conformance.schedule_runs import ScheduleRunsConformance
 from agnodb.testing.conformance.schedules import SchedulesConformance
@@ -32,6 +41,7 @@ from agnodb.testing.conformance.sessions import SessionConformance, a_session
 from agnodb.testing.conformance.spans import SpanConformance
 from agnodb.testing.conformance.trace_filters import TraceFilterConformance
 from agnodb.testing.conformance.traces import TraceConformance, a_span
+from agnodb.testing.conformance.write_failures import WriteFailureConformance
 
 KEPT = ("agno_schema_versions", "agnodb_version")
 
@@ -126,6 +136,18 @@ class TestMetric(OnMongo, MetricConformance):
     pass
 
 
+class TestFault(OnMongo, FaultConformance):
+    pass
+
+
+class TestOwner(OnMongo, OwnerConformance):
+    losing = (OwnershipError, UnavailableError)
+
+
+class TestWriteFailure(OnMongo, WriteFailureConformance):
+    pass
+
+
 class TestSpan(OnMongo, SpanConformance):
     pass
 
@@ -207,6 +229,19 @@ class TestOnMongo(OnMongo):
         with pytest.raises(UnsupportedOperationError):
             async with db.transaction() as tx, tx.savepoint():
                 pass
+
+    async def test_a_block_that_fails_undoes_its_transaction(self, db: Any) -> None:
+        with pytest.raises(UnsupportedOperationError, match="undone"):
+            async with db.transaction() as tx:
+                await tx.sessions.upsert(a_session())
+                with contextlib.suppress(LookupError):
+                    async with tx.transaction() as part:
+                        await part.memories.upsert(a_memory())
+                        raise LookupError
+        assert await db.sessions.get("s") is None
+        async with db.transaction() as tx, tx.transaction() as part:
+            await part.sessions.upsert(a_session())
+        assert await db.sessions.get("s") is not None
 
     async def test_metrics_see_what_no_time_tells_of(self, db: Any) -> None:
         await db.sessions.upsert(a_session(user_id="alice", created_at=PAST))

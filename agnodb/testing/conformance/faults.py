@@ -1,4 +1,4 @@
-"""What every SQL database promises when it fails: an error that says so, or the answer; never half a write.
+"""What every database promises when it fails: an error that says so, or the answer; never half a write.
 
 Every statement of every public method meets a fault, one at a time (see `agnodb.testing.injection`): the methods are
 those of the catalogue in `calls`, their statements are counted by running them. To keep it cheap, every statement
@@ -9,28 +9,27 @@ meet every fault there is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, String, Table, cast, literal, null, select, text, union_all
 from tenacity import Retrying, wait_none
 
 from agnodb import clock
 from agnodb.databases.methods import metrics as metric_methods
 from agnodb.errors import AgnoDbError, UnavailableError
 from agnodb.executors import retries
+from agnodb.mongo import schema_versions as mongo_schema_versions
 from agnodb.records.sessions import SessionRecord
 from agnodb.rules import times
 from agnodb.sql import schema_versions
 from agnodb.testing.conformance.calls import Call, Sample, calls
-from agnodb.testing.injection import SECRET, Fault, Injection, Kind, exhausted, faults
-
-T = TypeVar("T")
-Rows = dict[str, list[tuple[Any, ...]]]
+from agnodb.testing.families import injection_of, storage_of
+from agnodb.testing.injection import SECRET, Fault, Kind
+from agnodb.testing.storage import Rows
 
 NOW = 2_000_000_000
 """The clock stands still, so that what is written twice is the same twice."""
@@ -48,97 +47,14 @@ SHAPES = {
     "update_run_in_session": "a transaction that reads before it writes",
     "calculate_metrics": "a transaction that may be run again",
 }
-_UNLIKE = {"agnodb_recent_writes", "agnodb_row_version"}
-"""Columns that differ between two ways to the same rows: each save has a new token, and each write is counted."""
 _COUNTS_WHAT_IS_NEW = {"spans.create_many"}
 """Made again after a connection was lost, it does not count what its first attempt has stored."""
-_KEPT = "kept_"
 
 
 class _Still(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> _Still:
         return cls.fromtimestamp(NOW, tz)
-
-
-def _is_numbered(table: Table) -> bool:
-    return any(column.identity is not None for column in table.columns)
-
-
-class Storage:
-    """The rows behind a database, seen and put back over a database object of its own."""
-
-    def __init__(self, db: Any) -> None:
-        self._core = getattr(db, "_core", db)
-        # Writes to the others leave notes in the last one.
-        self.tables: list[Table] = sorted(self._core.metadata.sorted_tables, key=_is_numbered)
-        self.rows: Rows = {}
-        """The rows as they were kept."""
-        self._everything: str | None = None
-
-    async def on_connection(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns."""
-        result: T = await self._core._executor.inspected(work)
-        return result
-
-    async def keep(self) -> None:
-        """Remember all rows."""
-
-        def copy(connection: Connection) -> None:
-            for table in self.tables:
-                connection.execute(text(f"CREATE TABLE {self._kept(table)} AS SELECT * FROM {table}"))
-
-        await self.on_connection(copy)
-        self.rows = await self.read()
-
-    async def forget(self) -> None:
-        """Leave nothing behind."""
-
-        def drop(connection: Connection) -> None:
-            for table in self.tables:
-                connection.execute(text(f"DROP TABLE {self._kept(table)}"))
-
-        await self.on_connection(drop)
-
-    async def put_back(self, found: Rows) -> None:
-        """Make the tables whose rows are not those that were kept as they were; `found` is what they are now."""
-        changed = {table for table in self.tables if found.get(table.name) != self.rows.get(table.name)}
-        # What refers to a row goes with it.
-        related = {t for t in self.tables if changed & {k.column.table for k in t.foreign_keys}}
-        touched = [t for t in self.tables if t in changed or t in related or _is_numbered(t)]
-
-        def restore(connection: Connection) -> None:
-            for table in reversed(touched):
-                connection.execute(text(f"DELETE FROM {table}"))
-            for table in touched:
-                names = ", ".join(table.c.keys())  # not those that the database computes
-                connection.execute(text(f"DELETE FROM {table}"))
-                connection.execute(text(f"INSERT INTO {table} ({names}) SELECT {names} FROM {self._kept(table)}"))
-
-        await self.on_connection(restore)
-
-    @staticmethod
-    def _kept(table: Table) -> str:
-        return f"{table.schema}.{_KEPT}{table.name}" if table.schema else f"{_KEPT}{table.name}"
-
-    async def read(self) -> Rows:
-        """All rows of all tables, in one statement; but no notes: one too many is no harm."""
-        rows: Rows = {table.name: [] for table in self.tables if not _is_numbered(table)}
-        for name, *values in await self.on_connection(self._read):
-            rows[name].append(tuple(values))
-        return {name: sorted(found, key=repr) for name, found in rows.items()}
-
-    def _read(self, connection: Connection) -> Sequence[Any]:
-        if self._everything is None:
-            tables = [table for table in self.tables if not _is_numbered(table)]
-            width = max(len(table.columns) for table in tables)
-            selects = []
-            for table in tables:
-                columns = [cast(c, String) for c in table.columns if c.name not in _UNLIKE]
-                selects.append(select(literal(table.name, String()), *columns, *[null()] * (width - len(columns))))
-            literally = {"literal_binds": True}
-            self._everything = str(union_all(*selects).compile(dialect=connection.dialect, compile_kwargs=literally))
-        return connection.exec_driver_sql(self._everything).fetchall()
 
 
 @dataclass
@@ -156,7 +72,7 @@ class Expected:
 class Matrix:
     """Calls that meet faults, on a database whose rows are put back after each."""
 
-    def __init__(self, db: Any, storage: Storage, injection: Injection) -> None:
+    def __init__(self, db: Any, storage: Any, injection: Any) -> None:
         self.db, self.storage, self.injection = db, storage, injection
         self._executor = getattr(db, "_core", db)._executor
         self.strikes = 0
@@ -185,7 +101,7 @@ class Matrix:
         answer = await answer_to(call)
         assert injection.struck, f"{where}: not met"
         injection.arm()
-        assert injection.engine.pool.checkedout() == 0, f"{where}: a connection is lost"  # type: ignore[attr-defined]
+        assert injection.leaks() == 0, f"{where}: a connection is lost"
         rows = await self.storage.read()
         if isinstance(answer, AgnoDbError) and type(answer) is not expected.answer:
             self._given_up(expected, fault, at, answer, rows, where)
@@ -219,15 +135,15 @@ class Matrix:
 async def met_by_faults(make_db: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Matrix]:
     """A matrix over the rows of a sample, with a clock that stands still and retries that do not wait."""
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    for module in (times, schema_versions):
+    for module in (times, schema_versions, mongo_schema_versions):
         monkeypatch.setattr(module, "datetime", _Still)
     monkeypatch.setattr(retries, "_POLICY", Retrying(wait=wait_none()))
     monkeypatch.setattr(metric_methods, "REFRESH_SECONDS", 0)
-    db, storage = await make_db(), Storage(await make_db())
+    db, storage = await make_db(), storage_of(await make_db())
     await Sample().fill(db)
     await storage.keep()
     try:
-        with Injection(getattr(db, "_core", db).engine) as injection:
+        with injection_of(db) as injection:
             yield Matrix(db, storage, injection)
     finally:
         await storage.forget()
@@ -260,10 +176,9 @@ def found_something(result: Any) -> bool:
     return bool(result[0]) if isinstance(result, tuple) else bool(result)
 
 
-def is_safe(shown: str, injection: Injection) -> bool:
+def is_safe(shown: str, injection: Any) -> bool:
     """Whether an end user may read it."""
-    url = injection.engine.url
-    secrets = [SECRET, url.host, url.username, url.password, url.database, "INSERT", "SELECT", "UPDATE", "42", "_"]
+    secrets = [*injection.secrets(), "INSERT", "SELECT", "UPDATE", "42", "_"]
     return not [secret for secret in secrets if secret and secret in shown]
 
 
@@ -299,12 +214,12 @@ class FaultConformance:
             for call in calls(matrix.db, Sample()):
                 expected = await matrix.undisturbed(call)
                 matrix.is_meant(expected)
-                covering = faults(matrix.injection.engine)[:COVERING]
+                covering = matrix.injection.faults[:COVERING]
                 await matrix.strike_each(expected, covering, getattr(self, "faults_each", COVERING))
 
     async def test_every_fault_of_every_shape(self, make_db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         async with met_by_faults(make_db, monkeypatch) as matrix:
-            others = faults(matrix.injection.engine)[COVERING:]
+            others = matrix.injection.faults[COVERING:]
             chosen = [call for call in calls(matrix.db, Sample()) if call.name in SHAPES]
             assert {call.name for call in chosen} == SHAPES.keys()
             for call in chosen:
@@ -313,7 +228,7 @@ class FaultConformance:
     async def test_every_statement_of_every_refusal(self, make_db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """What another user may not write, or what is there already: refused, or failed, and nothing is changed."""
         async with met_by_faults(make_db, monkeypatch) as matrix:
-            covering = faults(matrix.injection.engine)[:COVERING]
+            covering = matrix.injection.faults[:COVERING]
             for call in calls(matrix.db, Sample(), "bob", taken=True):
                 expected = await matrix.undisturbed(call)
                 if isinstance(expected.answer, AgnoDbError):
@@ -326,7 +241,7 @@ class FaultConformance:
         async with met_by_faults(make_db, monkeypatch) as matrix:
             for call in calls(matrix.db, Sample()):
                 if call.name in SHAPES:
-                    with exhausted(matrix.injection.engine):
+                    with matrix.injection.exhausted():
                         answer = await answer_to(call)
                     assert type(answer) is UnavailableError, f"{call.name}: {answer!r}"
                     assert is_safe(str(answer), matrix.injection), f"{call.name}: {answer}"

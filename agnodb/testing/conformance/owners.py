@@ -13,11 +13,10 @@ from dataclasses import is_dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Engine, select
-
 from agnodb.agno.base import HAS_AGNO, objects
 from agnodb.errors import DuplicateKeyError, OwnershipError
 from agnodb.testing.conformance.calls import OWNER, Call, Sample, calls, methods
+from agnodb.testing.families import rows_of
 
 OTHERS = ("bob", "dave")
 HANDING_OVER = ("reassign_session_owner", "sessions.reassign_owner")
@@ -69,20 +68,7 @@ Rows = dict[str, dict[Any, Mapping[str, Any]]]
 
 async def stored(db: Any) -> Rows:
     """table -> key -> row, as the database has them; without metrics, which are computed from the others."""
-    tables = [
-        table for table in db.metadata.sorted_tables if "agnodb" not in table.name and "metrics" not in table.name
-    ]
-    statements = {table: select(table) for table in tables}
-    if isinstance(db.db_engine, Engine):
-        with db.db_engine.connect() as connection:
-            found = {table: connection.execute(s).mappings().all() for table, s in statements.items()}
-    else:
-        async with db.db_engine.connect() as connection:
-            found = {table: (await connection.execute(s)).mappings().all() for table, s in statements.items()}
-    return {
-        table.name: {tuple(row[column.name] for column in table.primary_key): dict(row) for row in rows}
-        for table, rows in found.items()
-    }
+    return {name: rows for name, rows in (await rows_of(db)).items() if "metrics" not in name}
 
 
 def belonging(rows: Rows, *columns: str) -> dict[Any, Any]:
@@ -100,11 +86,11 @@ def is_absence(answer: Any) -> bool:
     return answer in (None, 0, [], {}, ([], 0), ([], None), objects().run_outcome("missing"))
 
 
-async def answer_to(call: Call) -> Any:
+async def answer_to(call: Call, told: tuple[type[Exception], ...] = (OwnershipError, DuplicateKeyError)) -> Any:
     """What the call returns, or the error that says that a row is another's."""
     try:
         return await call.run()
-    except (OwnershipError, DuplicateKeyError) as error:
+    except told as error:
         return error
 
 
@@ -125,7 +111,11 @@ def saying_their_user(db: Any, sample: Sample, user: str | None) -> list[Call]:
 
 
 class OwnerConformance:
-    """Owners."""
+    """Owners.
+
+    `losing` in a test class are the errors of whoever loses a race: where transactions do not wait for each other, one
+    that met a conflict is another.
+    """
 
     # -- another user -----------------------------------------------------------------------------------------
 
@@ -239,8 +229,9 @@ class OwnerConformance:
             sample = await filled(db, Sample(f"{number} ", owner=None))
             before = belonging(await stored(db), "user_id")
             racing = (the_same(call, sample, user, at) for user, at in zip(OTHERS, (db, other), strict=True))
-            answers = await asyncio.gather(*map(answer_to, racing))
-            refused = [isinstance(answer, OwnershipError) for answer in answers]
+            losing: tuple[type[Exception], ...] = getattr(self, "losing", (OwnershipError,))
+            answers = await asyncio.gather(*(answer_to(one, losing) for one in racing))
+            refused = [isinstance(answer, losing) for answer in answers]
             after = belonging(await stored(db), "user_id")
             changed = {key: after[key] for key in before if after[key] != before[key]}
             if call.concept in SHARED:

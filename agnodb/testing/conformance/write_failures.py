@@ -17,15 +17,16 @@ from agnodb.errors import AgnoDbError, DuplicateKeyError, InvalidValueError, Own
 from agnodb.policies import WriteFailure
 from agnodb.testing.conformance.calls import Call, Sample, calls
 from agnodb.testing.conformance.learnings import a_learning
-from agnodb.testing.injection import SECRET, Fault, Injection, Kind, faults
+from agnodb.testing.families import core_of, injection_of
+from agnodb.testing.injection import SECRET, Fault, Kind
 
 
 class Failing:
     """Makes the next statement of a database fail, as often as it is asked."""
 
-    def __init__(self, injection: Injection) -> None:
+    def __init__(self, injection: Any) -> None:
         self._injection = injection
-        self.fault: Fault = next(fault for fault in faults(injection.engine) if fault.kind is Kind.FINAL)
+        self.fault: Fault = next(fault for fault in injection.faults if fault.kind is Kind.FINAL)
 
     @contextlib.contextmanager
     def statement(self) -> Iterator[None]:
@@ -39,13 +40,8 @@ class Failing:
 @contextlib.contextmanager
 def failing(db: Any) -> Iterator[Failing]:
     """While the block runs, statements of `db` can be made to fail."""
-    with Injection(core_of(db).engine) as injection:
+    with injection_of(db) as injection:
         yield Failing(injection)
-
-
-def core_of(db: Any) -> Any:
-    """The coroutines behind a sync database; an async one itself."""
-    return getattr(db, "_core", db)
 
 
 def told(db: Any) -> list[WriteFailure]:

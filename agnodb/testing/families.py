@@ -1,0 +1,59 @@
+"""What each family of databases has for the tests: how a statement or command is made to fail, and what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from agnodb.testing.injection import Injection
+from agnodb.testing.storage import Storage
+
+
+def core_of(db: Any) -> Any:
+    """The coroutines behind a sync database; an async one itself."""
+    return getattr(db, "_core", db)
+
+
+def injection_of(db: Any) -> Any:
+    """An `Injection` into `db`, or what its family has instead."""
+    core = core_of(db)
+    if hasattr(core, "engine"):
+        return Injection(core.engine)
+    from agnodb.testing.mongo_injection import MongoInjection
+
+    return MongoInjection(core)
+
+
+async def rows_of(db: Any) -> dict[str, dict[Any, Mapping[str, Any]]]:
+    """table -> key -> row, as `db` has them; but not what agnodb keeps for itself."""
+    core = core_of(db)
+    if not hasattr(core, "engine"):
+        storage = storage_of(db)
+        found = {table: storage.documents(table.name) for table in core._tables.metadata.sorted_tables if _shown(table)}
+        await storage.forget()
+    else:
+        tables = [table for table in core.metadata.sorted_tables if _shown(table)]
+
+        def read(connection: Connection) -> Any:
+            return {table: connection.execute(select(table)).mappings().all() for table in tables}
+
+        found = await core._executor.inspected(read)
+    return {
+        table.name: {tuple(row[column.name] for column in table.primary_key): dict(row) for row in rows}
+        for table, rows in found.items()
+    }
+
+
+def _shown(table: Table) -> bool:
+    return "agnodb" not in table.name
+
+
+def storage_of(db: Any) -> Any:
+    """The `Storage` behind `db`, or what its family has instead."""
+    if hasattr(core_of(db), "engine"):
+        return Storage(db)
+    from agnodb.testing.mongo_storage import MongoStorage
+
+    return MongoStorage(db)
