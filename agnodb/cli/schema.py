@@ -28,9 +28,32 @@ def upgrade(
     url: Url = None,
     schema: Schema = None,
     table: Table = None,
+    vector: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vector",
+            metavar="NAME:DIMENSIONS[:LANGUAGE]",
+            help="Only this table of vectors, with words in LANGUAGE (english; none: vectors alone). Can be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Make the tables, or bring them up to date."""
-    _move("upgrade", target, Target(url, schema, table))
+    if vector:
+        _upgrade_vectors(vector, Target(url, schema, table))
+    else:
+        _move("upgrade", target, Target(url, schema, table))
+
+
+def _upgrade_vectors(named: list[str], target: Target) -> None:
+    async def work(engine: AsyncEngine, layout: Layout, show: Show) -> None:
+        from agnodb.migrations.vectors import ensure_vectors
+        from agnodb.models.vectors import place_named
+
+        for name in named:
+            await ensure_vectors(engine, place_named(name, layout.schema), show=show)
+
+    target.run(work)
+    typer.echo(", ".join(named))
 
 
 def downgrade(

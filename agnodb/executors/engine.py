@@ -55,6 +55,11 @@ class EngineExecutor(Persisting):
         self.statements = 0
         """The number of statements run so far; one that is run again counts again."""
 
+    @property
+    def engines(self) -> Engines:
+        """The engines that it stands on, for another executor beside it."""
+        return self._engines
+
     def state(self) -> EngineState:
         """The engine of this place. Raises ConfigurationError after `close`, WrongLoopError in a wrong loop."""
         if self._closed:

@@ -1,0 +1,21 @@
+"""Vector stores for agno's Knowledge. Each name is imported, with agno and its driver, when it is first asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agnodb.agno.vectors import PgVector
+
+__all__ = ["PgVector"]
+
+_HOMES = {"PgVector": "agnodb.agno.vectors"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'agnodb.vector' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
