@@ -115,6 +115,19 @@ def of_run(
     return Counted(day, user_id or "", told, named) if told or named else None
 
 
+def read_used(text: str) -> Any:
+    """The `metrics` of a run's document from JSON; None for what Python cannot read: too deep, or not JSON."""
+    try:
+        return json.loads(text, parse_int=_whole)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _whole(digits: str) -> int:
+    # Python refuses to read numbers of thousands of digits, which a database may hold.
+    return int(digits[:30])  # more is more than any number of tokens
+
+
 def _used(used: Any) -> Iterable[Mapping[str, Any]]:
     if not isinstance(used, dict):
         return

@@ -6,7 +6,6 @@ the note sees what was written. Several notes of one row, or one that says nothi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +28,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from agnodb.rules.metrics import DAY, ROW, RUN, SESSION, Counted, Totals, of_run, of_session, place_of
+from agnodb.rules.metrics import DAY, ROW, RUN, SESSION, Counted, Totals, of_run, of_session, place_of, read_used
 from agnodb.sql.executor import Row
 from agnodb.sql.repository import SqlRepository
 
@@ -241,7 +240,7 @@ class MetricChanges:
 
 
 def _run(created_at: int, run_type: str, user_id: str | None, used: Any, model: Any, provider: Any) -> Counted | None:
-    return of_run(run_type, user_id, created_at, json.loads(used) if used else None, model, provider)
+    return of_run(run_type, user_id, created_at, read_used(used) if used else None, model, provider)
 
 
 def _changed(columns: Any) -> ColumnElement[Any]:
