@@ -274,11 +274,8 @@ class SchemaOperations:
             self.catalog.indexes.pop(index, None)
 
     def note_changes(self, concept: str, key: str, *, into: str, prefix: str, only: Sequence[str] = ()) -> None:
-        """Let triggers note `prefix` and the `key` of every row that is written or deleted in the table of `concept`,
-        in the table of `into`; an update only when it changes one of `only`. Waits for writers, and they for it.
-
-        None on MySQL, where a trigger fails with every write once the account that made it was dropped.
-        """
+        """Let triggers note, in the table of `into`, `prefix` and the `key` of what is written or deleted in that of
+        `concept`; an update only when it changes one of `only`. Waits for writers, and they for it. None on MySQL."""
         if self._mysql:
             return
         notes = self._notes(concept, into, key, prefix, only)

@@ -136,7 +136,7 @@ class SqlMetricRepository(SqlRepository[MetricRecord]):
 
     async def _over(self, last: int | None, now: int) -> Sequence[Row]:
         """The rows of the days that ended since metrics were last written, which are completed now."""
-        first = now // DAY if last is None else (last - MARGIN) // DAY
+        first = now // DAY if last is None else max((last - MARGIN) // DAY, day_number(datetime.date.min))
         if first >= now // DAY:
             return ()
         return await self.run("complete", self._complete, {"first": date_of(first), "today": _today(now), "now": now})

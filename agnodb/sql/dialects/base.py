@@ -60,10 +60,6 @@ class Dialect(ABC):
         """A whole JSON value as text: a JSON string without quotes and escapes, anything else as JSON."""
 
     @abstractmethod
-    def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
-        """The number at `path` of a JSON object, 0 when it is no number."""
-
-    @abstractmethod
     def json_set(self, document: ColumnElement[Any], key: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """A JSON object (an empty one for NULL or JSON null) with `value`, JSON text, at `key`."""
 
@@ -78,18 +74,6 @@ class Dialect(ABC):
     @abstractmethod
     def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         """The JSON object at `key` of a JSON object; NULL when there is none."""
-
-    @abstractmethod
-    def json_values(self, source: Any, document: ColumnElement[Any]) -> tuple[Any, ColumnElement[Any]]:
-        """A FROM that has, for each row of `source`, one row for each value of a JSON object, and the value."""
-
-    @abstractmethod
-    def json_object_of(self, members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
-        """A JSON object of columns."""
-
-    @abstractmethod
-    def json_array_of(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
-        """An aggregate: the JSON array of `element` of each row."""
 
     @abstractmethod
     def any_of(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -174,16 +158,8 @@ class Dialect(ABC):
         """A statement that waits for the other transactions that ran it for `table` to end."""
 
     @abstractmethod
-    def random_id(self) -> ColumnElement[Any]:
-        """Another random text in every row."""
-
-    @abstractmethod
     def day_start(self, day: ColumnElement[Any]) -> ColumnElement[Any]:
         """The epoch seconds at which a UTC day begins."""
-
-    @abstractmethod
-    def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:
-        """The UTC day (a date) of epoch seconds."""
 
     @abstractmethod
     def greatest(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -13,9 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Date,
     Delete,
-    Double,
     Executable,
     Insert,
     String,
@@ -45,7 +43,6 @@ from agnodb.sql.executor import Steps
 from agnodb.sql.ownership import may_write
 
 _EPOCH_DAY = literal_column("719528", BigInteger)  # TO_DAYS('1970-01-01')
-_NUMBERS = ("INTEGER", "UNSIGNED INTEGER", "DOUBLE", "DECIMAL")
 _PLAN = "agnodb_plan"
 _TYPES: Any = mysql.dialect()
 
@@ -86,10 +83,6 @@ class MySQLDialect(Dialect):
     def json_as_text(self, document: ColumnElement[Any]) -> ColumnElement[Any]:
         return _unquoted(func.json_extract(type_coerce(document, Text), literal_column("'$'")))
 
-    def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
-        found = func.json_extract(type_coerce(document, Text), _path(*path))
-        return case((func.json_type(found).in_(_NUMBERS), cast(func.json_unquote(found), Double)), else_=0)
-
     def json_set(self, document: ColumnElement[Any], key: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
         text = type_coerce(document, Text)
         whole = case((func.json_type(text) == "OBJECT", text), else_=literal_column("'{}'"))
@@ -108,18 +101,6 @@ class MySQLDialect(Dialect):
     def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         found = func.json_extract(type_coerce(document, Text), _path(key))
         return case((func.json_type(found) == "OBJECT", found))
-
-    def json_values(self, source: Any, document: ColumnElement[Any]) -> tuple[Any, ColumnElement[Any]]:
-        values = func.json_extract(document, literal_column("'$.*'"))
-        members, place = _places(document, "'$.*'", "members")
-        return source.join(members, true()), func.json_extract(values, place)
-
-    def json_object_of(self, members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
-        pairs: Any = ((literal_column(f"'{name}'"), member) for name, member in members.items())
-        return func.json_object(*(part for pair in pairs for part in pair))
-
-    def json_array_of(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.json_arrayagg(element)
 
     # -- texts ------------------------------------------------------------------------------------------------
 
@@ -206,15 +187,8 @@ class MySQLDialect(Dialect):
 
     # -- functions --------------------------------------------------------------------------------------------
 
-    def random_id(self) -> ColumnElement[Any]:
-        return func.uuid()
-
     def day_start(self, day: ColumnElement[Any]) -> ColumnElement[Any]:
         return (func.to_days(day) - _EPOCH_DAY) * literal_column("86400", BigInteger)
-
-    def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:
-        days = func.floor(epoch / literal_column("86400", BigInteger))
-        return type_coerce(func.from_days(_EPOCH_DAY + days), Date)
 
     def greatest(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.greatest(*values)

@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Date,
     DateTime,
     Executable,
     Numeric,
@@ -70,10 +69,6 @@ class PostgresDialect(OnConflict):
     def json_as_text(self, document: ColumnElement[Any]) -> ColumnElement[Any]:
         return document.op("#>>", return_type=Text())(literal_column("'{}'"))
 
-    def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
-        found = cast(document, JSONB)[path]
-        return case((func.jsonb_typeof(found) == "number", cast(found.astext, Numeric)), else_=0)
-
     def json_set(self, document: ColumnElement[Any], key: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
         is_object = func.jsonb_typeof(document) == "object"
         whole = case((is_object, document), else_=cast(literal_column("'{}'"), JSONB))
@@ -92,17 +87,6 @@ class PostgresDialect(OnConflict):
     def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         found = cast(document, JSONB)[key]
         return case((func.jsonb_typeof(found) == "object", found))
-
-    def json_values(self, source: Any, document: ColumnElement[Any]) -> tuple[Any, ColumnElement[Any]]:
-        values = func.jsonb_each(document).table_valued("key", column("value", JSONB), name="members")
-        return source.join(values, true()), values.c.value
-
-    def json_object_of(self, members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
-        pairs: Any = ((literal_column(f"'{name}'"), member) for name, member in members.items())
-        return func.jsonb_build_object(*(part for pair in pairs for part in pair))
-
-    def json_array_of(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.jsonb_agg(element)
 
     def any_of(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column == any_(cast(bindparam(name, type_=ARRAY(Text)), ARRAY(Text)))
@@ -182,14 +166,8 @@ class PostgresDialect(OnConflict):
         works = catalog.c.tgenabled.in_([literal_column("'O'"), literal_column("'A'")])
         return select(func.count()).select_from(catalog).where(or_(*of), works).scalar_subquery()
 
-    def random_id(self) -> ColumnElement[Any]:
-        return cast(func.gen_random_uuid(), Text)
-
     def day_start(self, day: ColumnElement[Any]) -> ColumnElement[Any]:
         return cast(extract("epoch", day), BigInteger)
-
-    def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:
-        return cast(func.timezone(literal_column("'UTC'"), func.to_timestamp(epoch)), Date)
 
     def greatest(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.greatest(*values)

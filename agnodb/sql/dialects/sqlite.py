@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Date,
     Executable,
     Select,
     Table,
@@ -59,11 +58,6 @@ class SqliteDialect(OnConflict):
     def json_as_text(self, document: ColumnElement[Any]) -> ColumnElement[Any]:
         return cast(func.coalesce(func.json_extract(_valid(document), "$"), type_coerce(document, Text)), Text)
 
-    def json_number(self, document: ColumnElement[Any], *path: str) -> ColumnElement[Any]:
-        where = "$" + "".join(f'."{key}"' for key in path)
-        is_number = func.json_type(_valid(document), where).in_(("integer", "real"))
-        return case((is_number, func.json_extract(_valid(document), where)), else_=0)
-
     def json_set(self, document: ColumnElement[Any], key: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
         whole = case((func.json_type(_valid(document)) == "object", type_coerce(document, Text)), else_="{}")
         return func.json_set(whole, f'$."{key}"', func.json(value))
@@ -83,17 +77,6 @@ class SqliteDialect(OnConflict):
     def json_object_at(self, document: ColumnElement[Any], key: str) -> ColumnElement[Any]:
         valid, where = _valid(document), f'$."{key}"'
         return case((func.json_type(valid, where) == "object", func.json_extract(valid, where)))
-
-    def json_values(self, source: Any, document: ColumnElement[Any]) -> tuple[Any, ColumnElement[Any]]:
-        values = func.json_each(document).table_valued("value", name="members")
-        return source.join(values, true()), values.c.value
-
-    def json_object_of(self, members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[Any]:
-        pairs: Any = ((literal_column(f"'{name}'"), member) for name, member in members.items())
-        return func.json_object(*(part for pair in pairs for part in pair))
-
-    def json_array_of(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.json_group_array(element)
 
     def any_of(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         listed = func.json_each(bindparam(name, type_=Text())).table_valued("value", name=f"{name}_values")
@@ -147,14 +130,8 @@ class SqliteDialect(OnConflict):
         is_trigger = catalog.c.type == literal_column("'trigger'")
         return select(func.count()).select_from(catalog).where(or_(*of), is_trigger).scalar_subquery()
 
-    def random_id(self) -> ColumnElement[Any]:
-        return func.lower(func.hex(func.randomblob(16)))
-
     def day_start(self, day: ColumnElement[Any]) -> ColumnElement[Any]:
         return cast(func.strftime("%s", day), BigInteger)
-
-    def utc_day(self, epoch: ColumnElement[Any]) -> ColumnElement[Any]:
-        return type_coerce(func.date(epoch, "unixepoch"), Date)
 
     def greatest(self, *values: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.max(*values)
