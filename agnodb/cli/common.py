@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from agnodb.cli.mongo import MongoPlace
     from agnodb.config import Layout
 
 Result = TypeVar("Result")
@@ -25,10 +26,13 @@ FAILED = 2
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="postgresql://, mysql:// or sqlite:///file.db; else AGNODB_URL, else alembic.ini."),
+    typer.Option(
+        "--url", help="postgresql://, mysql://, mongodb:// or sqlite:///file.db; else AGNODB_URL, else alembic.ini."
+    ),
 ]
 Schema = Annotated[
-    str | None, typer.Option("--schema", help="The tables' schema (MySQL: database); else AGNODB_SCHEMA, else 'ai'.")
+    str | None,
+    typer.Option("--schema", help="The tables' schema (MySQL, MongoDB: database); else AGNODB_SCHEMA, else 'ai'."),
 ]
 Table = Annotated[
     list[str] | None,
@@ -50,18 +54,42 @@ class Target:
 
     def resolve(self) -> tuple[URL, Layout]:
         """The URL and the layout. Raises ConfigurationError."""
+        from agnodb.migrations.settings import settings_for
+
+        if self.mongo() is not None:
+            raise ConfigurationError("On MongoDB there are the commands upgrade, current, check and inspect.")
+        self._url, layout = settings_for(self._options(), self._ini())
+        return self._url, layout
+
+    def mongo(self) -> MongoPlace | None:
+        """The database, where it is one of MongoDB. Raises ConfigurationError."""
+        from agnodb.cli.mongo import MongoPlace
+        from agnodb.config import layout_from
+        from agnodb.migrations.settings import given_settings
+        from agnodb.mongo.urls import DEFAULT_NAME, is_mongodb
+
+        given = given_settings(self._options(), self._ini())
+        if not is_mongodb(given["url"]):
+            return None
+        name = given.pop("schema", None) or DEFAULT_NAME
+        return MongoPlace(given["url"], name, layout_from(given, schema_default=None))
+
+    @staticmethod
+    def _ini() -> Callable[[str], str | None]:
         from pathlib import Path
 
-        from agnodb.migrations.settings import ini_file, settings_for
+        from agnodb.migrations.settings import ini_file
 
+        return ini_file(Path("alembic.ini"))
+
+    def _options(self) -> dict[str, str]:
         options = {name: value for name, value in self._given.items() if value}
         for table in self._tables:
             argument, equals, name = table.partition("=")
             if not (equals and argument and name):
                 raise ConfigurationError("A table is named as in: --table session_table=chats")
             options[argument] = name
-        self._url, layout = settings_for(options, ini_file(Path("alembic.ini")))
-        return self._url, layout
+        return options
 
     @contextmanager
     def errors(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agnodb.cli import mongo
 from agnodb.cli.common import Schema, Table, Url
 from agnodb.cli.places import Json, Place, chosen_place
 
@@ -40,10 +41,14 @@ def inspect(
     with target.errors():
         from agnodb.diagnosis.contents import read_contents
 
-        address, layout = target.resolve()
-        contents = asyncio.run(read_contents(address, layout, exact=exact))
+        found = target.mongo()
+        if found is not None:
+            described, contents = found.described(), mongo.contents(found)
+        else:
+            address, layout = target.resolve()
+            described, contents = target.described(), asyncio.run(read_contents(address, layout, exact=exact))
     if as_json:
-        typer.echo(json.dumps({**target.described(), "tables": [asdict(t) for t in contents]}, indent=2))
+        typer.echo(json.dumps({**described, "tables": [asdict(t) for t in contents]}, indent=2))
     else:
         for line in _lines(contents):
             typer.echo(line)

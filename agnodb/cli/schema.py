@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agnodb.cli import mongo
 from agnodb.cli.common import Schema, Show, Table, Target, Url
 from agnodb.migrations.head import HEAD
 
@@ -38,10 +40,11 @@ def upgrade(
     ] = None,
 ) -> None:
     """Make the tables, or bring them up to date."""
+    chosen = Target(url, schema, table)
     if vector:
-        _upgrade_vectors(vector, Target(url, schema, table))
-    else:
-        _move("upgrade", target, Target(url, schema, table))
+        _upgrade_vectors(vector, chosen)
+    elif not _done_on_mongo(chosen, lambda place: mongo.upgrade(place, target)):
+        _move("upgrade", target, chosen)
 
 
 def _upgrade_vectors(named: list[str], target: Target) -> None:
@@ -84,7 +87,9 @@ def current(url: Url = None, schema: Schema = None, table: Table = None) -> None
 
         return await current(engine, layout)
 
-    typer.echo(_named(Target(url, schema, table).run(work)))
+    chosen = Target(url, schema, table)
+    if not _done_on_mongo(chosen, mongo.current):
+        typer.echo(_named(chosen.run(work)))
 
 
 def check(url: Url = None, schema: Schema = None, table: Table = None) -> None:
@@ -95,7 +100,10 @@ def check(url: Url = None, schema: Schema = None, table: Table = None) -> None:
 
         return await runner.check(engine, layout)
 
-    differences = Target(url, schema, table).run(work)
+    chosen = Target(url, schema, table)
+    if _done_on_mongo(chosen, mongo.check):
+        return
+    differences = chosen.run(work)
     for difference in differences:
         typer.echo(difference)
     if differences:
@@ -116,6 +124,15 @@ def sql(
 
         address, layout = chosen.resolve()
         typer.echo(runner.offline_sql(address, layout, target), nl=False)
+
+
+def _done_on_mongo(target: Target, command: Callable[[mongo.MongoPlace], None]) -> bool:
+    """Whether the database is one of MongoDB, where `command` was run then."""
+    with target.errors():
+        place = target.mongo()
+        if place is not None:
+            command(place)
+    return place is not None
 
 
 def _move(how: str, revision: str, target: Target) -> None:

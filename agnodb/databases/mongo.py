@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
 from agnodb.agno.base import AsyncBaseDb, BaseDb, objects
-from agnodb.config import Layout, TableNames, layout_from
+from agnodb.config import Layout, TableNames, layout_from, upgrade_command
 from agnodb.databases.arguments import Policing, as_in_agno, names_for_agno, policy_arguments, rebuilt_url
 from agnodb.databases.driving import drive, driven
 from agnodb.databases.handles import Handle
@@ -27,11 +28,11 @@ from agnodb.mongo import schema, urls
 from agnodb.mongo.executor import Executor
 from agnodb.mongo.repositories import MongoRepositories
 from agnodb.mongo.repository import Collections
+from agnodb.mongo.urls import DEFAULT_NAME
 from agnodb.policies import Policies
 from agnodb.records.health import HealthRecord
 
 _NAMESPACE = uuid.UUID("6f2d8f0e-55a1-5d0c-9a53-6a2f5f1c4a11")
-_UPGRADE = "create_tables() of this database"
 
 # Whatever the URL leaves open. A write is stored by a majority of the servers, and done again once by the driver.
 _OPTIONS: Mapping[str, Any] = {
@@ -103,7 +104,7 @@ class MongoSettings:
             raise ConfigurationError("One of db_url and db_client is needed.")
         place = "" if url is None else urls.hosts(urls.checked(url))
         tables = {argument: given.get(_collection(argument)) for argument in TableNames.arguments()}
-        layout, db_name = layout_from(tables, schema_default=None), name or "agno"
+        layout, db_name = layout_from(tables, schema_default=None), name or DEFAULT_NAME
         return cls(
             kind=kind,
             url=url,
@@ -159,8 +160,10 @@ class MongoCore(Store):
         return MongoRepositories(executor, self._collections)
 
     async def _ensure(self, database: Any) -> None:
-        settings = self.settings
-        await schema.ensure(database, self._tables, settings.layout, create=settings.create_schema, command=_UPGRADE)
+        layout, name = self.settings.layout, self.settings.db_name
+        place = "" if name == DEFAULT_NAME else f" --schema {shlex.quote(name)}"
+        command = upgrade_command(layout) + place
+        await schema.ensure(database, self._tables, layout, create=self.settings.create_schema, command=command)
 
     @property
     def statements_run(self) -> int:

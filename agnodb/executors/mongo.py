@@ -59,9 +59,9 @@ class MongoExecutor(Persisting):
 
     async def ready(self) -> ClientState:
         """The client of this place, with the collections there."""
-        return await self.persist(lambda _attempts: self._booted(), idempotent=True)
+        return await self.persist(self._booted, idempotent=True)
 
-    async def _booted(self) -> ClientState:
+    async def _booted(self, attempts: Attempts) -> ClientState:
         state = self.state()
         if not self._ready:
             async with state.boot:
@@ -71,13 +71,15 @@ class MongoExecutor(Persisting):
                         self._standalone = "setName" not in hello and hello.get("msg") != "isdbgrid"
                         await self._ensure(self.database(state))
                     except Exception as error:
-                        raise translate(error) from error
+                        made = translate(error)
+                        attempts.sent = bool(made.facts.get("refused"))  # somebody else makes them: there is a server
+                        raise made from error
                     self._ready = True
         return state
 
     async def run(self, command: Command) -> Any:
         async def once(attempts: Attempts) -> Any:
-            state = await self._booted()
+            state = await self._booted(attempts)
             return await self.attempt(state, command, attempts)
 
         idempotent = command.idempotent or command.method in READS
@@ -142,7 +144,7 @@ class MongoExecutor(Persisting):
 
     async def repeatable(self, work: Callable[[Executor], Awaitable[T]]) -> T:
         async def once(attempts: Attempts) -> T:
-            await self._booted()
+            await self._booted(attempts)
             if self._standalone:
                 return await work(self)
             async with self.transaction() as executor:

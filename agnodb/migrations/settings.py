@@ -29,6 +29,18 @@ def settings_for(
 
     Raises ConfigurationError for a missing or wrong URL, an unknown option, and a schema on SQLite.
     """
+    settings = given_settings(options, ini, environ)
+    url = async_url(settings["url"])
+    schemas = backend_of(url) != "sqlite"
+    if settings.get("schema") and not schemas:
+        raise ConfigurationError("SQLite has no schemas: leave the schema out.")
+    return url, layout_from(settings, schema_default=DEFAULT_SCHEMA if schemas else None)
+
+
+def given_settings(
+    options: Mapping[str, str], ini: Callable[[str], str | None], environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """`url`, and what else `options`, the environment and `ini` give, as texts. Raises ConfigurationError."""
     keys = {"url": "sqlalchemy.url", "schema": "schema", **{name: name for name in TableNames.arguments()}}
     try:
         from_ini = {key: value for key, name in keys.items() if (value := ini(name))}
@@ -40,11 +52,7 @@ def settings_for(
         raise ConfigurationError(
             f"No database URL as an option, in AGNODB_URL or in alembic.ini. One looks like {EXAMPLES}"
         )
-    url = async_url(settings["url"])
-    schemas = backend_of(url) != "sqlite"
-    if settings.get("schema") and not schemas:
-        raise ConfigurationError("SQLite has no schemas: leave the schema out.")
-    return url, layout_from(settings, schema_default=DEFAULT_SCHEMA if schemas else None)
+    return settings
 
 
 @asynccontextmanager

@@ -6,27 +6,33 @@ over collections that agno's own adapter made. The row of a set of collections i
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Column, Index, Table, UniqueConstraint
 
+from agnodb import clock
 from agnodb.config import Layout
-from agnodb.errors import SchemaOutdatedError
+from agnodb.errors import DuplicateKeyError, SchemaOutdatedError, UnavailableError
 from agnodb.filters import LISTINGS
 from agnodb.models.base import Tables
+from agnodb.mongo.failures import translate
 from agnodb.mongo.repository import METRIC_DAYS, VERSIONS
 from agnodb.records.schema_versions import AGNO_SCHEMA_VERSION
 
+_LOCK_SECONDS = 60
 _AGNOS_NAMES: dict[tuple[str, ...], str] = {("user_id", "name"): "uq_user_name"}
 
 Keys = tuple[tuple[str, ...], bool]
 """The fields of an index, and whether it is unique."""
 
 
-async def _settled(value: Any) -> Any:
+async def settled(value: Any) -> Any:
+    """What a method of a driver's gives, which one driver awaits and another does not."""
     return await value if inspect.isawaitable(value) else value
 
 
@@ -59,7 +65,7 @@ async def _make_indexes(database: Any, tables: Tables, _layout: Layout) -> None:
         for keys, unique in indexes(concept, table):
             name = _AGNOS_NAMES.get(keys) if concept == "schedules" else None
             options = {"name": name} if name else {}
-            await _settled(database[table.name].create_index([(key, 1) for key in keys], unique=unique, **options))
+            await settled(database[table.name].create_index([(key, 1) for key in keys], unique=unique, **options))
 
 
 async def _stamp(database: Any, tables: Tables, _layout: Layout) -> None:
@@ -68,11 +74,11 @@ async def _stamp(database: Any, tables: Tables, _layout: Layout) -> None:
     for concept in LISTINGS:
         name = getattr(tables, concept).name
         first = {"version": AGNO_SCHEMA_VERSION, "created_at": now, "updated_at": now}
-        await _settled(database[versions].update_one({"table_name": name}, {"$setOnInsert": first}, upsert=True))
+        await settled(database[versions].update_one({"table_name": name}, {"$setOnInsert": first}, upsert=True))
 
 
 async def _keep_days(database: Any, _tables: Tables, _layout: Layout) -> None:
-    await _settled(database[METRIC_DAYS].create_index([("set", 1), ("day", 1)], unique=True))
+    await settled(database[METRIC_DAYS].create_index([("set", 1), ("day", 1)], unique=True))
 
 
 STEPS: tuple[tuple[str, Callable[[Any, Tables, Layout], Awaitable[None]]], ...] = (
@@ -85,20 +91,71 @@ HEAD = STEPS[-1][0]
 
 async def current(database: Any, layout: Layout) -> str | None:
     """The last step of this set of collections, or None."""
-    found = await _settled(database[VERSIONS].find_one({"_id": layout.key}))
+    found = await settled(database[VERSIONS].find_one({"_id": layout.key}))
     return None if found is None else str(found["revision"])
 
 
+@contextlib.asynccontextmanager
+async def _locked(database: Any, layout: Layout) -> AsyncIterator[None]:
+    """One at a time: a document that its owner deletes, and that counts for a minute.
+
+    Raises UnavailableError, to be asked again, while another has it. Who takes longer than that does no harm: each step
+    makes only what is missing.
+    """
+    lock, owner, now = {"_id": f"lock of {layout.key}"}, uuid.uuid4().hex, clock.now()
+    free, taken = {**lock, "until": {"$lt": now}}, {"$set": {"owner": owner, "until": now + _LOCK_SECONDS}}
+    try:
+        await settled(database[VERSIONS].update_one(free, taken, upsert=True))
+    except Exception as error:
+        if isinstance(made := translate(error), DuplicateKeyError):
+            raise UnavailableError(detail="another process makes the collections", refused=True) from None
+        raise made from error
+    try:
+        yield
+    finally:
+        await settled(database[VERSIONS].delete_one({**lock, "owner": owner}))
+
+
 async def upgrade(database: Any, tables: Tables, layout: Layout) -> list[str]:
-    """Do all steps that are left; their names. Each is recorded when it is done."""
+    """Do all steps that are left; their names. Each is recorded when it is done.
+
+    Raises UnavailableError while another process does.
+    """
+    if (at := await current(database, layout)) is not None and at >= HEAD:
+        return []
+    async with _locked(database, layout):
+        return await _upgraded(database, tables, layout)
+
+
+async def _upgraded(database: Any, tables: Tables, layout: Layout) -> list[str]:
     at, done = await current(database, layout), []
     for name, step in STEPS:
         if at is None or name > at:
             await step(database, tables, layout)
-            update = {"$max": {"revision": name}}
-            await _settled(database[VERSIONS].update_one({"_id": layout.key}, update, upsert=True))
             done.append(name)
+            # Those of a first boot count when all are done: nobody takes half of it for an older schema.
+            if at is not None or name == HEAD:
+                update = {"$max": {"revision": name}}
+                await settled(database[VERSIONS].update_one({"_id": layout.key}, update, upsert=True))
     return done
+
+
+async def differences(database: Any, tables: Tables, layout: Layout) -> list[str]:
+    """What is not as it should be, a line each: the step, and indexes that are missing."""
+    at = await current(database, layout)
+    found = [] if at is not None and at >= HEAD else [f"at {at or 'nothing'}, head is {HEAD}"]
+    for concept in LISTINGS:
+        table: Table = getattr(tables, concept)
+        there = {
+            tuple(key for key, _ in index["key"]): bool(index.get("unique"))
+            for index in (await settled(database[table.name].index_information())).values()
+        }
+        for keys, unique in indexes(concept, table):
+            if keys not in there:
+                found.append(f"{table.name}: no index on {', '.join(keys)}")
+            elif unique and not there[keys]:
+                found.append(f"{table.name}: the index on {', '.join(keys)} is not unique")
+    return found
 
 
 async def ensure(database: Any, tables: Tables, layout: Layout, *, create: bool, command: str) -> None:
@@ -117,11 +174,12 @@ async def ensure(database: Any, tables: Tables, layout: Layout, *, create: bool,
 
 async def make_all(database: Any, tables: Tables, layout: Layout) -> None:
     """Make what is missing, at whatever step it is."""
-    for _, step in STEPS:
-        await step(database, tables, layout)
-    await upgrade(database, tables, layout)
+    async with _locked(database, layout):
+        for _, step in STEPS:
+            await step(database, tables, layout)
+        await _upgraded(database, tables, layout)
 
 
 async def has_collection(database: Any, name: str) -> bool:
     """Whether there is a collection of that name."""
-    return name in await _settled(database.list_collection_names())
+    return name in await settled(database.list_collection_names())

@@ -10,6 +10,9 @@ import re
 from agnodb.config import redact
 from agnodb.errors import ConfigurationError
 
+DEFAULT_NAME = "agno"
+"""The database, where none is given: a path in the URL says where the user is known."""
+
 SCHEMES = ("mongodb://", "mongodb+srv://")
 EXAMPLE = "mongodb://user:password@localhost:27017"
 
@@ -31,12 +34,6 @@ def checked(url: str) -> str:
 def hosts(url: str) -> str:
     """The hosts: the same for every user, password and option."""
     return url.partition("://")[2].partition("?")[0].rpartition("@")[2].partition("/")[0].lower()
-
-
-def database(url: str) -> str | None:
-    """The database that the path names, or None."""
-    path = url.partition("://")[2].partition("?")[0].rpartition("@")[2].partition("/")[2]
-    return path or None
 
 
 def safe(url: str) -> str:

@@ -279,7 +279,7 @@ class TestOnMongo(OnMongo):
         with MongoClient[dict[str, Any]](mongodb_server) as client:
             client[emptied]["agnodb_version"].update_many({}, {"$set": {"revision": "m001"}})
         with MongoDb(db_url=mongodb_server, db_name=emptied) as database:
-            with pytest.raises(SchemaOutdatedError, match="create_tables"):
+            with pytest.raises(SchemaOutdatedError, match="agnodb upgrade --schema"):
                 database.sessions.get("s")
             database.create_tables()
             assert database.sessions.get("s") is None

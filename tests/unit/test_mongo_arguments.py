@@ -42,15 +42,15 @@ def test_what_a_snapshot_keeps_of_the_place_is_no_secret(cls: type) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "hosts", "database"),
+    ("url", "hosts"),
     [
-        ("mongodb://localhost", "localhost", None),
-        ("mongodb://u:p@A:1,b:2/agents?w=1", "a:1,b:2", "agents"),
-        ("mongodb+srv://u:p@cluster.example.net/?appName=x@y", "cluster.example.net", None),
+        ("mongodb://localhost", "localhost"),
+        ("mongodb://u:p@A:1,b:2/agents?w=1", "a:1,b:2"),
+        ("mongodb+srv://u:p@cluster.example.net/?appName=x@y", "cluster.example.net"),
     ],
 )
-def test_hosts_and_database_are_read_from_the_url(url: str, hosts: str, database: str | None) -> None:
-    assert (urls.hosts(url), urls.database(url)) == (hosts, database)
+def test_hosts_are_read_from_the_url(url: str, hosts: str) -> None:
+    assert urls.hosts(url) == hosts
 
 
 def test_a_url_of_another_database_is_refused_without_being_told() -> None:
