@@ -6,7 +6,7 @@ import asyncio
 import copy
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, overload
 
 from agno.knowledge.document import Document
 from agno.knowledge.utils import STORE_RECENCY_METADATA_KEY
@@ -197,7 +197,7 @@ class PgVector(VectorDb):
 
         `filters` become metadata of each. The chunks belong to `user_id`; without one they are everybody's.
         """
-        chunks = _chunks(await embedded(documents, self.embedder, self._progress))
+        chunks = _Chunks(await embedded(documents, self.embedder, self._progress))
         await self.rows.add(Owner(content_hash, user_id), chunks, filters, batch=batch_size)
 
     async def async_upsert(
@@ -205,7 +205,7 @@ class PgVector(VectorDb):
         user_id: str | None = None, batch_size: int = 100,
     ) -> None:  # fmt: skip
         """Put `documents` in place of what `user_id` has stored of that content: in one transaction, one at a time."""
-        chunks = _chunks(await embedded(documents, self.embedder, self._progress))
+        chunks = _Chunks(await embedded(documents, self.embedder, self._progress))
         await self.rows.replace(Owner(content_hash, user_id), chunks, filters, batch=batch_size)
 
     def insert(
@@ -213,7 +213,7 @@ class PgVector(VectorDb):
         user_id: str | None = None, batch_size: int = 100,
     ) -> None:  # fmt: skip
         """See `async_insert`."""
-        chunks = _chunks(embedded_now(documents, self.embedder, self._progress))
+        chunks = _Chunks(embedded_now(documents, self.embedder, self._progress))
         self._now(self._sync.rows.add(Owner(content_hash, user_id), chunks, filters, batch=batch_size))
 
     def upsert(
@@ -221,7 +221,7 @@ class PgVector(VectorDb):
         user_id: str | None = None, batch_size: int = 100,
     ) -> None:  # fmt: skip
         """See `async_upsert`."""
-        chunks = _chunks(embedded_now(documents, self.embedder, self._progress))
+        chunks = _Chunks(embedded_now(documents, self.embedder, self._progress))
         self._now(self._sync.rows.replace(Owner(content_hash, user_id), chunks, filters, batch=batch_size))
 
     def update_metadata(self, content_id: str, metadata: dict[str, Any]) -> None:
@@ -342,19 +342,35 @@ class PgVector(VectorDb):
         return self
 
 
-def _chunks(documents: Sequence[Document]) -> list[Chunk]:
-    return [
-        Chunk(
-            content=d.content,
-            embedding=d.embedding or (),
-            id=d.id,
-            name=d.name,
-            meta_data=d.meta_data,
-            usage=d.usage,
-            content_id=d.content_id,
-        )
-        for d in retrievable_documents(list(documents))
-    ]
+class _Chunks(Sequence[Chunk]):
+    """Documents as chunks, made when a batch of them is asked for: ten thousand at once would hold the loop."""
+
+    def __init__(self, documents: list[Document]) -> None:
+        self._documents = retrievable_documents(documents)
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    @overload
+    def __getitem__(self, place: int) -> Chunk: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Chunk]: ...
+    def __getitem__(self, place: int | slice) -> Chunk | list[Chunk]:
+        if isinstance(place, slice):
+            return [_chunk(document) for document in self._documents[place]]
+        return _chunk(self._documents[place])
+
+
+def _chunk(document: Document) -> Chunk:
+    return Chunk(
+        content=document.content,
+        embedding=document.embedding if document.embedding is not None else (),
+        id=document.id,
+        name=document.name,
+        meta_data=document.meta_data,
+        usage=document.usage,
+        content_id=document.content_id,
+    )
 
 
 async def _reranked(reranker: Any, query: str, documents: list[Document]) -> list[Document]:

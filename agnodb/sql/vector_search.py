@@ -161,15 +161,16 @@ def _best(place: VectorPlace, limit: int, condition: str, prefix: bool) -> list[
     """CTEs of which `best` has the exact top of BM25. `words` are those asked for, each with its weight and the most
     that it can add (`bound`); `rest` is the most that it and all that weigh less can add.
 
-    `seed` scores some rows, those with all words first. The score of the last that would be a hit is a floor: whoever
-    is to be a hit has a word whose `rest` is above it, and where that word's `bound` is not, another one too.
+    `seed` scores some rows: those with all words, and those with the rarest ones that are in enough rows. The score
+    of the last that would be a hit is a floor: whoever is to be a hit has a word whose `rest` is above it, and where
+    that word's `bound` is not, another one too.
     """
     table, seen = table_of(place), f" AND {condition}" if condition else ""
     hit = f"d.{LEXEMES} @@ (SELECT {{}})"
     every, rarest = hit.format("every FROM whole"), hit.format("rarest FROM whole")
     row = f"SELECT d.{LEXEMES} FROM {table} AS d WHERE"
     return [
-        *_words(place, prefix),
+        *_words(place, prefix, 2 * limit),
         f"seed AS (SELECT s.score FROM (({row} {every}{seen} LIMIT {max(_SEED, limit)}) UNION ALL"
         f" ({row} {rarest} AND NOT {every}{seen} LIMIT {max(_SEED, limit)})) AS d{_SCORED})",
         "floor AS MATERIALIZED (SELECT COALESCE((SELECT score FROM seed ORDER BY score DESC"
@@ -183,7 +184,7 @@ def _best(place: VectorPlace, limit: int, condition: str, prefix: bool) -> list[
     ]
 
 
-def _words(place: VectorPlace, prefix: bool) -> list[str]:
+def _words(place: VectorPlace, prefix: bool, few: int) -> list[str]:
     """`words`, the lexemes of `:query`, and `whole`, all of them. A word's number of documents is what the planner's
     statistics say of common words, and counted by the index for the others."""
     table, language = table_of(place), _plain(literal(place.language or ""))
@@ -202,19 +203,22 @@ def _words(place: VectorPlace, prefix: bool) -> list[str]:
         f"counted AS MATERIALIZED (SELECT a.*, COALESCE({known} * {documents},"
         f" (SELECT count(*) FROM {table} AS d WHERE d.{LEXEMES} @@ a.asked)) AS df"
         " FROM asked AS a LEFT JOIN common USING (lexeme))",
-        f"weighed AS (SELECT asked, times * ln(1 + (greatest({documents}, df) - df + 0.5) / (df + 0.5)) AS weight"
+        f"weighed AS (SELECT asked, df, times * ln(1 + (greatest({documents}, df) - df + 0.5) / (df + 0.5)) AS weight"
         " FROM counted WHERE df > 0)",
         f"words AS MATERIALIZED (SELECT asked, weight, weight * {_MOST} AS bound, row_number() OVER heaviest AS place,"
+        " sum(df) OVER heaviest - df AS rarer,"
         f" sum(weight * {_MOST}) OVER (heaviest ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS rest"
         " FROM weighed WINDOW heaviest AS (ORDER BY weight DESC, asked::text))",
         "whole AS MATERIALIZED (SELECT string_agg(asked::text, ' & ')::tsquery AS every,"
-        " string_agg(asked::text, ' | ')::tsquery AS some, (SELECT asked FROM words WHERE place = 1) AS rarest"
-        " FROM words)",
+        " string_agg(asked::text, ' | ')::tsquery AS some,"
+        f" string_agg(asked::text, ' | ') FILTER (WHERE rarer < {few})::tsquery AS rarest FROM words)",
     ]
 
 
-_RANK = f"ts_rank({_EVEN}, d.{LEXEMES}"
+_RANK = f"ts_rank({_EVEN}, v.lexemes"
 _SCORED = (
+    # A copy that changes nothing: each call of ts_rank would decompress the stored one again.
+    f" CROSS JOIN LATERAL (SELECT setweight(d.{LEXEMES}, 'D') AS lexemes OFFSET 0) AS v"
     f" CROSS JOIN LATERAL (SELECT {_RANK}, whole.some)::float8 / {_RANK}, whole.some, 2) AS length FROM whole) AS l"
     f" CROSS JOIN LATERAL (SELECT sum(words.weight * f.tf * {_MOST}"
     f" / (f.tf + {K1} * ({1 - B} + {B} * l.length / CAST(:average AS float8))))"

@@ -1,0 +1,229 @@
+"""`python -m benchmarks.vector`: agno's PgVector and agnodb's on the same documents, in turns on one PostgreSQL.
+
+Documents are made: vectors in clusters, words as unequally common as those of a language. agno's indexes are
+made by hand as its `optimize()` would (over psycopg 3 that fails in 3.1.10), and one for metadata besides.
+Recall is that of exact search, and keyword's first ten are compared with BM25 by its formula alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import math
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+from agno.knowledge.document import Document
+from agno.knowledge.embedder.base import Embedder
+from agno.vectordb.pgvector import HNSW
+from agno.vectordb.pgvector import PgVector as AgnosPgVector
+from agno.vectordb.search import SearchType
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import create_engine, text
+
+from agnodb import AsyncPostgresDb
+from agnodb.vector import PgVector
+from benchmarks.__main__ import database, server
+
+DIMENSIONS, CLUSTERS, WORDS, TOP = 384, 200, 30_000, 10
+KINDS = ("vector", "keyword", "hybrid")
+FILTERS: dict[str, dict[str, Any]] = {"1 in 10": {"ten": 3}, "1 in 100": {"hundred": 3}, "1 in 1000": {"thousand": 3}}
+Search = Callable[[str, dict[str, Any] | None], Coroutine[Any, Any, list[Document]]]
+
+
+class Corpus(Embedder):
+    """The documents, and the embedder that knows their vectors and those of the queries."""
+
+    def __init__(self, count: int, queries: int) -> None:
+        super().__init__(dimensions=DIMENSIONS)
+        chosen = numpy.random.default_rng(7)
+        centres = chosen.normal(size=(CLUSTERS, DIMENSIONS))
+        common = 1 / (numpy.arange(WORDS) + 20)
+        common /= common.sum()
+
+        def vectors(places: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+            made = centres[places % CLUSTERS] + chosen.normal(size=(len(places), DIMENSIONS)) * 0.6
+            return made / numpy.linalg.norm(made, axis=1, keepdims=True)
+
+        self.contents = [
+            " ".join(f"w{word}x" for word in chosen.choice(WORDS, size=int(chosen.integers(40, 200)), p=common))
+            for _ in range(count)
+        ]
+        self.vectors = vectors(numpy.arange(count))
+        self.asked = vectors(chosen.integers(0, CLUSTERS, size=queries))
+        self.queries = [" ".join(chosen.choice(self.contents[n].split(), size=4)) for n in range(queries)]
+        self._known = dict(zip(self.queries, self.asked.tolist(), strict=True))
+
+    def documents(self) -> list[Document]:
+        return [
+            Document(id=f"d{n}", name=f"n{n}", content=content, embedding=vector,
+                     meta_data={"n": n, "ten": n % 10, "hundred": n % 100, "thousand": n % 1000})
+            for n, (content, vector) in enumerate(zip(self.contents, self.vectors.tolist(), strict=True))
+        ]  # fmt: skip
+
+    def get_embedding(self, text: str) -> list[float]:
+        return self._known[text]
+
+    async def async_get_embedding(self, text: str) -> list[float]:
+        return self._known[text]
+
+    def nearest(self, query: int, filters: dict[str, Any] | None) -> set[int]:
+        scores = self.vectors @ self.asked[query]
+        ((every, rest),) = [
+            ({"ten": 10, "hundred": 100, "thousand": 1000}[k], v) for k, v in (filters or {}).items()
+        ] or [(1, 0)]
+        places = numpy.arange(len(scores))[rest::every]
+        return {int(n) for n in places[numpy.argsort(-scores[places])[:TOP]]}
+
+    def best(self, query: int) -> tuple[dict[int, float], float]:
+        """The scores of the documents that have a word of the query, and that of the tenth."""
+        if not hasattr(self, "_words"):
+            self._words = [Counter(content.split()) for content in self.contents]
+            self._average = statistics.fmean(sum(words.values()) for words in self._words)
+            self._in = Counter(word for words in self._words for word in words)
+        scores: dict[int, float] = {}
+        for word, times in Counter(self.queries[query].split()).items():
+            df = self._in[word]
+            idf = math.log(1 + (len(self._words) - df + 0.5) / (df + 0.5))
+            for n, words in enumerate(self._words):
+                if tf := words[word]:
+                    length = words.total() / self._average
+                    scores[n] = scores.get(n, 0) + times * idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length))
+        return scores, sorted(scores.values(), reverse=True)[:TOP][-1]
+
+
+@dataclass
+class Measured:
+    """One kind of search on one side."""
+
+    seconds: list[float] = field(default_factory=list)
+    right: int = 0
+    wanted: int = 0
+    fewest: int = TOP
+
+    def add(self, seconds: float, found: int, right: int, wanted: int) -> None:
+        self.seconds.append(seconds)
+        self.right, self.wanted, self.fewest = self.right + right, self.wanted + wanted, min(self.fewest, found)
+
+    def told(self, *, exact: bool) -> str:
+        recall = f" recall {self.right / self.wanted:.3f}," if exact else ""
+        return f"{statistics.median(self.seconds) * 1000:.1f} ms,{recall} {self.fewest} rows"
+
+
+async def heartbeat(work: Coroutine[Any, Any, None]) -> tuple[float, float]:
+    """How long `work` takes, and the longest time for which it has held the event loop, in seconds."""
+    latest, last = 0.0, time.perf_counter()
+
+    def beat() -> None:
+        nonlocal latest, last
+        now = time.perf_counter()
+        latest, last = max(latest, now - last), now
+
+    async def beating() -> None:
+        while True:
+            beat()
+            await asyncio.sleep(0.001)
+
+    task = asyncio.create_task(beating())
+    await asyncio.sleep(0)
+    began = time.perf_counter()
+    await work
+    took = time.perf_counter() - began
+    beat()
+    task.cancel()
+    return took, latest
+
+
+async def measure(url: str, count: int, queries: int) -> list[tuple[str, dict[str, str]]]:
+    corpus, rows = Corpus(count, queries), []
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    agnos = AgnosPgVector("agnos", db_engine=engine, embedder=corpus, vector_index=HNSW())
+    async with AsyncPostgresDb(db_url=url) as db:
+        ours = PgVector("ours", db=db, embedder=corpus, search_type="hybrid")
+        alone = PgVector("alone", db=db, embedder=corpus, search_type="vector")
+        rows += await _loads(corpus, {"vectors": (agnos, alone), "vectors and words": (None, ours)})
+        await alone.async_drop()
+        with engine.begin() as connection:
+            hnsw = "USING hnsw (embedding vector_cosine_ops) WITH (m = 16, ef_construction = 200)"
+            connection.execute(text(f"CREATE INDEX ON ai.agnos {hnsw}"))
+            connection.execute(text("CREATE INDEX ON ai.agnos USING gin (to_tsvector('english', content))"))
+            connection.execute(text("CREATE INDEX ON ai.agnos USING gin (meta_data jsonb_path_ops)"))
+        await ours.async_optimize()
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE ai.agnos"))
+        sides = {"agno": agnos, "agnodb": ours}
+        for kind in KINDS:
+            rows.append((kind, await _searches(corpus, sides, kind, None)))
+        for name, filters in FILTERS.items():
+            rows.append((f"vector, {name}", await _searches(corpus, sides, "vector", filters)))
+        await ours.close()
+        await alone.close()
+    engine.dispose()
+    return rows
+
+
+async def _loads(corpus: Corpus, loads: dict[str, tuple[Any, Any]]) -> list[tuple[str, dict[str, str]]]:
+    """agno has no index of words while it loads: its `create()` makes none."""
+    rows = []
+    for what, stores in loads.items():
+        told = {"agno": "", "agnodb": ""}
+        for side, store in zip(told, stores, strict=True):
+            if store is None:
+                continue
+            documents = corpus.documents()
+            await store.async_create()
+            gc.collect()
+            gc.freeze()  # the corpus is not the store's
+            took, late = await heartbeat(store.async_upsert("h", documents))
+            told[side] = f"{len(documents) / took:.0f} a second, loop held {late * 1000:.0f} ms"
+        rows.append((f"insert {what}", told))
+    return rows
+
+
+async def _searches(corpus: Corpus, sides: dict[str, Any], kind: str, filters: dict[str, Any] | None) -> dict[str, str]:
+    measured = {side: Measured() for side in sides}
+    for number, query in enumerate(corpus.queries):
+        order = list(sides.items())
+        for side, store in order if number % 2 else order[::-1]:
+            store.search_type = SearchType(kind)
+            began = time.perf_counter()
+            found = await store.async_search(query, TOP, filters)
+            took = time.perf_counter() - began
+            places = [document.meta_data["n"] for document in found]
+            if kind == "keyword":
+                scores, tenth = corpus.best(number)
+                right, wanted = sum(scores.get(n, 0) >= tenth * 0.9999 for n in places), min(TOP, len(scores))
+            else:
+                exact = corpus.nearest(number, filters)
+                right, wanted = len({*places} & exact), len(exact)
+            if number >= 5:  # the first ones make plans
+                measured[side].add(took, len(found), right, wanted)
+    return {side: one.told(exact=kind != "hybrid") for side, one in measured.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.vector", description=__doc__)
+    parser.add_argument("--url", help="a PostgreSQL server, as a user who may create databases (default: the wheel's)")
+    parser.add_argument("--quick", action="store_true", help="10,000 documents instead of 50,000")
+    given = parser.parse_args()
+    count, queries = (10_000, 30) if given.quick else (50_000, 25)
+    with server(given.url) as access, database(access) as url:
+        rows = asyncio.run(measure(url, count, queries))
+        title = f"{count} x {DIMENSIONS}, {access.version()}, {os.cpu_count()} cores"
+    table = Table("", "agno", "agnodb", title=title)
+    for name, found in rows:
+        table.add_row(name, found["agno"], found["agnodb"])
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+if __name__ == "__main__":
+    main()
