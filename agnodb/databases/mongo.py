@@ -34,11 +34,13 @@ from agnodb.records.health import HealthRecord
 
 _NAMESPACE = uuid.UUID("6f2d8f0e-55a1-5d0c-9a53-6a2f5f1c4a11")
 
-# Whatever the URL leaves open. A write is stored by a majority of the servers, and done again once by the driver.
+# Whatever the URL leaves open. Before a write is answered it is in the journals of a majority of the servers, or of the
+# only one; the driver does it again once.
 _OPTIONS: Mapping[str, Any] = {
     "serverSelectionTimeoutMS": 2000,
     "retryWrites": True,
     "w": "majority",
+    "journal": True,
     "tz_aware": True,
     "appname": "agnodb",
 }
@@ -207,9 +209,9 @@ class AsyncMongoDb(Handle, MongoCore, AsyncBaseDb):
     """Sessions, runs, memories and the rest in MongoDB, over Motor.
 
     `db_client` (a Motor client or PyMongo's `AsyncMongoClient`, which stays yours to close) goes before `db_url`
-    (``mongodb://host``). Each collection has an argument for its name, as in agno. Writes wait for a majority of the
-    servers unless the URL or the client says something else. `strict_owner`, `on_conflict`, `counters` and
-    `on_write_failed` are the policies of `agnodb.policies.Policies`.
+    (``mongodb://host``). Each collection has an argument for its name, as in agno. Writes wait for the journals of a
+    majority of the servers unless the URL (`w`, `journal`) or the client says something else. `strict_owner`,
+    `on_conflict`, `counters` and `on_write_failed` are the policies of `agnodb.policies.Policies`.
 
     Raises ConfigurationError without a place, MissingDriverError without the driver. Nothing is opened before the
     first call.
@@ -319,4 +321,6 @@ AsyncMongoDb.__name__, MongoDb.__name__ = "AgnodbAsyncMongoDb", "AgnodbMongoDb"
 def _options(url: str | None) -> dict[str, Any]:
     """The options that the URL does not name itself."""
     named = urls.options(url or "")
+    if "w" in named:
+        named.add("journal")  # who says how many servers are to have it, says all of it
     return {name: value for name, value in _OPTIONS.items() if name.lower() not in named}

@@ -6,6 +6,7 @@ is run, never imported.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -25,8 +26,11 @@ STOP_SECONDS = 10.0
 class MongoServer:
     """A server on a free port of the loopback interface; its data are deleted at the end."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
-        self._process, self._folder = process, folder
+    def __init__(self, program: Path, port: int, folder: Path) -> None:
+        place = ("--host", LOOPBACK, "--port", str(port), "--storage-path", str(folder / "data"))
+        self._command = [str(program), *place, "--cache-size", "128M", "--log-level", "ERROR"]
+        self._port, self._folder = port, folder
+        self._process: subprocess.Popen[bytes] | None = None
         self.url = f"mongodb://{LOOPBACK}:{port}"
 
     @classmethod
@@ -38,31 +42,39 @@ class MongoServer:
         with socket.socket() as free:
             free.bind((LOOPBACK, 0))
             port = free.getsockname()[1]
-        folder = Path(tempfile.mkdtemp(prefix="agnodb-mongo-"))
-        place = ("--host", LOOPBACK, "--port", str(port), "--storage-path", str(folder / "data"))
-        limits = ("--cache-size", "128M", "--log-level", "ERROR")
-        process = subprocess.Popen(
-            [program, *place, *limits], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        server, until = cls(process, port, folder), time.monotonic() + START_SECONDS
-        while time.monotonic() < until and process.poll() is None:
+        server = cls(program, port, Path(tempfile.mkdtemp(prefix="agnodb-mongo-")))
+        server.go_on()
+        return server
+
+    def go_on(self) -> None:
+        """Start it on its data, and wait until it answers. Raises ServerUnavailableError."""
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(self._command, cwd=self._folder, stdout=quiet, stderr=quiet)
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and self._process.poll() is None:
             try:
-                socket.create_connection((LOOPBACK, port), timeout=1).close()
+                socket.create_connection((LOOPBACK, self._port), timeout=1).close()
             except OSError:
                 time.sleep(0.05)
             else:
-                return server
-        server.stop()
+                return
+        self.stop()
         raise ServerUnavailableError("secantusdb did not start")
+
+    def kill(self) -> None:
+        """End it at once, as kill -9 does; its data stay."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def stop(self) -> None:
         """End the server and delete its data."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._process is not None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)
+            self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:

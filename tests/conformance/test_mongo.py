@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from pymongo import AsyncMongoClient, MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from agnodb import AsyncMongoDb, MongoDb
 from agnodb.errors import (
@@ -193,6 +194,28 @@ class TestRunsOnSync(OnSync, RunConformance):
     pass
 
 
+class Sent(CommandListener):
+    """The commands that a client sends."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.names.append(event.command_name)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+    async def by(self, call: Awaitable[Any]) -> list[str]:
+        """The commands that `call` sends."""
+        self.names.clear()
+        await call
+        return list(self.names)
+
+
 class TestOnMongo(OnMongo):
     """What MongoDB promises beside the concepts."""
 
@@ -211,6 +234,21 @@ class TestOnMongo(OnMongo):
         assert await self.commands(db, db.sessions.get("s")) == 1
         assert await self.commands(db, db.sessions.page(Page(limit=5))) == 1
         assert await self.commands(db, db.spans.create_many([a_span(f"p{n}") for n in range(100)])) == 2
+
+    async def test_steady_calls_send_one_command(self, mongodb_server: str, emptied: str) -> None:
+        sent = Sent()
+        async with AsyncMongoClient[dict[str, Any]](mongodb_server, event_listeners=[sent]) as client:
+            db: Any = AsyncMongoDb(db_client=client, db_name=emptied)
+            session = await db.sessions.upsert(a_session())
+            run = a_run("r")
+            await db.runs.upsert(run)
+            session.session_data = {"turn": 1}
+            assert await sent.by(db.sessions.upsert(session)) == ["findAndModify"]
+            assert await sent.by(db.runs.upsert(run)) == ["findAndModify"]
+            assert await sent.by(db.sessions.get("s")) == ["find"]
+            assert await sent.by(db.sessions.page(Page(limit=5))) == ["aggregate"]
+            spans = [a_span(f"p{n}") for n in range(100)]
+            assert await sent.by(db.spans.create_many(spans)) == ["insert", "insert"]
 
     async def test_a_transaction_stores_all_or_nothing(self, db: Any) -> None:
         with pytest.raises(LookupError):

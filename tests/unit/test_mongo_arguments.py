@@ -53,6 +53,14 @@ def test_hosts_are_read_from_the_url(url: str, hosts: str) -> None:
     assert urls.hosts(url) == hosts
 
 
+def test_writes_are_in_the_journal_unless_the_url_says_how_they_are_written() -> None:
+    concerns = {
+        url: MongoDb(db_url=f"mongodb://localhost{url}")._core._executor.state().client.write_concern.document
+        for url in ("", "/?w=0", "/?w=1&journal=true")
+    }
+    assert concerns == {"": {"w": "majority", "j": True}, "/?w=0": {"w": 0}, "/?w=1&journal=true": {"w": 1, "j": True}}
+
+
 def test_a_url_of_another_database_is_refused_without_being_told() -> None:
     with pytest.raises(ConfigurationError) as raised:
         AsyncMongoDb(db_url="postgresql://u:s3cr3t@h/x")
