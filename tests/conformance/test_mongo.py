@@ -29,11 +29,14 @@ from agnodb.testing.blocking import AsyncFacade
 from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.eval_runs import EvalRunConformance
 from agnodb.testing.conformance.faults import FaultConformance
+from agnodb.testing.conformance.hidden_reads import HiddenReadConformance
+from agnodb.testing.conformance.instants import InstantConformance
 from agnodb.testing.conformance.knowledge import KnowledgeConformance
 from agnodb.testing.conformance.learnings import LearningConformance
 from agnodb.testing.conformance.memories import MemoryConformance, a_memory
 from agnodb.testing.conformance.merging import MergingConformance
 from agnodb.testing.conformance.metrics import PAST, MetricConformance
+from agnodb.testing.conformance.orders import OrderConformance
 from agnodb.testing.conformance.owners import OwnerConformance
 from agnodb.testing.conformance.runs import RunConformance, a_run
 from agnodb.testing.conformance.schedule_runs import ScheduleRunsConformance
@@ -143,6 +146,18 @@ class TestFault(OnMongo, FaultConformance):
 
 class TestOwner(OnMongo, OwnerConformance):
     losing = (OwnershipError, UnavailableError)
+
+
+class TestHiddenRead(OnMongo, HiddenReadConformance):
+    pass
+
+
+class TestInstant(OnMongo, InstantConformance):
+    pass
+
+
+class TestOrder(OnMongo, OrderConformance):
+    pass
 
 
 class TestWriteFailure(OnMongo, WriteFailureConformance):
