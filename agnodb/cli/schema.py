@@ -9,6 +9,7 @@ import typer
 
 from agnodb.cli import mongo
 from agnodb.cli.common import Schema, Show, Table, Target, Url
+from agnodb.errors import ConfigurationError
 from agnodb.migrations.head import HEAD
 
 if TYPE_CHECKING:
@@ -49,11 +50,19 @@ def upgrade(
 
 def _upgrade_vectors(named: list[str], target: Target) -> None:
     async def work(engine: AsyncEngine, layout: Layout, show: Show) -> None:
+        from sqlalchemy.exc import SQLAlchemyError
+
         from agnodb.migrations.vectors import ensure_vectors
         from agnodb.models.vectors import place_named
+        from agnodb.sql.failures import translate
 
+        if engine.dialect.name != "postgresql":
+            raise ConfigurationError("Tables of vectors are kept in PostgreSQL.")
         for name in named:
-            await ensure_vectors(engine, place_named(name, layout.schema), show=show)
+            try:
+                await ensure_vectors(engine, place_named(name, layout.schema), show=show)
+            except SQLAlchemyError as error:
+                raise translate(error) from error
 
     target.run(work)
     typer.echo(", ".join(named))

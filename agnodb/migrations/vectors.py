@@ -194,6 +194,9 @@ def _check(place: VectorPlace, state: _State) -> None:
 
 async def _complete(connection: Any, place: VectorPlace, state: _State, show: Show) -> _State:
     if state.extension is None:
+        offered = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
+        if not await connection.scalar(text(offered)):
+            raise ConfigurationError("The server has no pgvector: install it, or ask whoever runs the server.")
         await _run(connection, "CREATE EXTENSION IF NOT EXISTS vector")
     if not state.columns:
         await _create(connection, place, await _look(connection, place))

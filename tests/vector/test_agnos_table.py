@@ -93,3 +93,5 @@ def test_the_command_line_makes_and_extends_it(agnos: Any, postgres_url: str) ->
     wrong = CliRunner().invoke(app, ["upgrade", "--url", postgres_url, "--vector", "kb:many"])
     assert wrong.exit_code == 2
     assert CliRunner().invoke(app, ["upgrade", "--url", postgres_url, "--vector", "kb:17"]).exit_code == 2
+    elsewhere = CliRunner().invoke(app, ["upgrade", "--url", "sqlite:///:memory:", "--vector", "kb:16"])
+    assert (elsewhere.exit_code, "PostgreSQL" in elsewhere.output) == (2, True)
