@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agnodb.databases.memory import AsyncInMemoryDb, InMemoryDb
     from agnodb.databases.mongo import AsyncMongoDb, MongoDb
     from agnodb.databases.mysql import AsyncMySQLDb, MySQLDb
     from agnodb.databases.postgres import AsyncPostgresDb, PostgresDb
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsyncInMemoryDb": "agnodb.databases.memory",
     "AsyncMongoDb": "agnodb.databases.mongo",
     "AsyncMySQLDb": "agnodb.databases.mysql",
     "AsyncPostgresDb": "agnodb.databases.postgres",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
+    "InMemoryDb": "agnodb.databases.memory",
     "MongoDb": "agnodb.databases.mongo",
     "MySQLDb": "agnodb.databases.mysql",
     "PostgresDb": "agnodb.databases.postgres",
@@ -61,6 +64,7 @@ _HOMES = {
 
 __all__ = [
     "AgnoDbError",
+    "AsyncInMemoryDb",
     "AsyncMongoDb",
     "AsyncMySQLDb",
     "AsyncPostgresDb",
@@ -68,6 +72,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "DuplicateKeyError",
+    "InMemoryDb",
     "InvalidValueError",
     "MissingDriverError",
     "MongoDb",

@@ -11,25 +11,12 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from agnodb.errors import AgnoDbError
+from agnodb.executors.driving import drive
+
+__all__ = ["drive", "driven"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-
-def drive(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What `coroutine` returns, without an event loop.
-
-    A coroutine that suspends here is a bug: it is closed, which gives its connection back, and AgnoDbError raises.
-    """
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    name = getattr(coroutine, "__qualname__", repr(coroutine))
-    coroutine.close()
-    raise AgnoDbError(detail=f"{name} waited for an event loop, which a sync database does not have")
 
 
 def driven(

@@ -119,7 +119,7 @@ class ProcessClients:
         """See `Clients`."""
         state, self._state = self._state, None
         if state is not None and self._given is None and state[0] == os.getpid():
-            state[1].client.close()
+            await settled(state[1].client.close())
 
 
 def operations(changes: Iterable[Change]) -> list[Any]:

@@ -27,7 +27,7 @@ Holder = Connection | Session
 
 OVER = "This transaction is over."
 _ENDED = "The session's own transaction was ended, or has failed, inside the block."
-_FAILED = (
+FAILED = (
     "A statement of this transaction has failed, so nothing of it is stored. What may fail needs a savepoint:"
     " `async with tx.savepoint() as part`."
 )
@@ -71,9 +71,7 @@ class Scope:
             failure = self.translated(error) if isinstance(error, Exception) else None
             lost = failure is None or isinstance(failure, UnavailableError)
             # Not the error itself: its traceback would keep alive whatever it has seen.
-            self._doom = (UnavailableError if lost else StorageError)(
-                _FAILED, detail=f"{type(error).__name__}: {error}"
-            )
+            self._doom = (UnavailableError if lost else StorageError)(FAILED, detail=f"{type(error).__name__}: {error}")
             if failure is None or failure is error:
                 raise
             raise failure from error

@@ -10,8 +10,8 @@ from agnodb.filters import Listing, Page, present
 from agnodb.mongo.documents import unfolded
 from agnodb.mongo.ownership import claimable, may_write
 from agnodb.mongo.repository import MongoRepository
-from agnodb.mongo.searching import words_in_document
 from agnodb.records.learnings import LearningRecord
+from agnodb.rules.searching import words_in_document
 from agnodb.text import decode_text
 
 _LAST = "last_learning_updated_at"

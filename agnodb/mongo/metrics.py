@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import json
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from agnodb import clock
 from agnodb.errors import InvalidValueError
@@ -16,12 +13,11 @@ from agnodb.mongo.executor import Change, Executor
 from agnodb.mongo.metric_days import EVERY_DAY, MARGIN, SOURCES, Seen, counted, counted_stages, seen, seen_stages
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.records.metrics import MetricRecord
-from agnodb.rules.metrics import COUNTS, DAY, Place, Totals, date_of, day_number, moved
+from agnodb.rules.metrics import DAY, Place, Totals, date_of, day_number, moved, row_of, says_the_same
 from agnodb.rules.values import date_in
 
 _BATCH = 20_000
 """So many sessions and runs are counted in one transaction, or those of one day: a transaction may last a minute."""
-_SAID = ("users_count", "completed", "token_metrics", *COUNTS)
 
 Days = list[tuple[int, int]]
 
@@ -113,8 +109,8 @@ class MongoMetricRepository(MongoRepository[MetricRecord]):
             changes += [("DeleteOne", {"filter": self.fields.encode({"id": row.id})}) for row in unneeded]
             if not total:
                 continue
-            row = self._row(place, total, now, first)
-            if first is None or not _same(row, first):
+            row = row_of(place, total, now, first)
+            if first is None or not says_the_same(row, first):
                 changes.append(self._put(row))
             elif place[0] not in again and (since is None or (first.updated_at or 0) < since):
                 continue
@@ -139,14 +135,6 @@ class MongoMetricRepository(MongoRepository[MetricRecord]):
         for row in map(self.read, await self.call("stored", "find", match, self.fields.projection)):
             found.setdefault((day_number(row.date), row.user_id or ""), []).append(row)
         return found
-
-    def _row(self, place: Place, total: Totals, now: int, stored: MetricRecord | None) -> MetricRecord:
-        columns: dict[str, Any] = total.columns(place)
-        columns |= {"date": date_of(place[0]), "completed": place[0] < now // DAY}
-        for name in ("token_metrics", "model_metrics"):
-            columns[name] = json.loads(columns[name])
-        id_, created_at = (str(uuid.uuid4()), now) if stored is None else (stored.id, stored.created_at)
-        return MetricRecord(id=id_, created_at=created_at, updated_at=now, **columns)
 
     def _put(self, row: MetricRecord) -> Change:
         document = self.fields.encode(self.fields.values(row))
@@ -220,10 +208,3 @@ def _spans(days: Iterable[_Stale]) -> Days:
         first, last = spans.pop() if spans and spans[-1][1] == day - 1 else (day, day)
         spans.append((first, max(last, day)))
     return spans
-
-
-def _same(row: MetricRecord, stored: MetricRecord) -> bool:
-    def models(record: MetricRecord) -> Any:
-        return sorted(record.model_metrics or [], key=repr)
-
-    return models(row) == models(stored) and all(getattr(row, n) == getattr(stored, n) for n in _SAID)

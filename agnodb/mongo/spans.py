@@ -9,9 +9,10 @@ from typing import Any
 from agnodb.errors import DuplicateKeyError, InvalidValueError
 from agnodb.filters import Listing, Page, present
 from agnodb.mongo.repository import Document, MongoRepository
-from agnodb.mongo.statistics import DURATIONS, group, of_status, p95
+from agnodb.mongo.statistics import DURATIONS, of_status, p95
 from agnodb.records.spans import SpanRecord
 from agnodb.rules.placeholders import placeholders
+from agnodb.rules.statistics import group
 from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.rules.values import text_in
 

@@ -10,9 +10,10 @@ from typing import Any, cast
 from agnodb.errors import InvalidValueError, OwnershipError, UnavailableError
 from agnodb.filters import Page, present
 from agnodb.mongo.repository import Document, MongoRepository
-from agnodb.mongo.statistics import DURATIONS, group, of_status, p95
+from agnodb.mongo.statistics import DURATIONS, of_status, p95
 from agnodb.mongo.trace_filters import condition
 from agnodb.records.traces import TraceRecord, TraceRow
+from agnodb.rules.statistics import group
 from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.rules.traces import merged_trace
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agnodb.records.metrics import TOKEN_FIELDS
+from agnodb.records.metrics import TOKEN_FIELDS, MetricRecord
 from agnodb.records.sessions import SessionType
 
 PERIOD = "daily"
@@ -212,3 +213,25 @@ def moved(changes: Iterable[tuple[Counted | None, Counted | None]]) -> dict[Plac
             if counted is not None:
                 differences.setdefault(counted.place, Totals()).add(counted, times)
     return differences
+
+
+_SAID = ("users_count", "completed", "token_metrics", *COUNTS)
+
+
+def row_of(place: Place, total: Totals, now: int, stored: MetricRecord | None) -> MetricRecord:
+    """The row of a place, computed at `now` (epoch seconds), where `stored` is."""
+    columns: dict[str, Any] = total.columns(place)
+    columns |= {"date": date_of(place[0]), "completed": place[0] < now // DAY}
+    for name in ("token_metrics", "model_metrics"):
+        columns[name] = json.loads(columns[name])
+    id_, created_at = (str(uuid.uuid4()), now) if stored is None else (stored.id, stored.created_at)
+    return MetricRecord(id=id_, created_at=created_at, updated_at=now, **columns)
+
+
+def says_the_same(row: MetricRecord, stored: MetricRecord) -> bool:
+    """Whether two rows differ in their times only."""
+
+    def models(record: MetricRecord) -> Any:
+        return sorted(record.model_metrics or [], key=repr)
+
+    return models(row) == models(stored) and all(getattr(row, n) == getattr(stored, n) for n in _SAID)

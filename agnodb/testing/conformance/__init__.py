@@ -43,7 +43,7 @@ from agnodb.testing.conformance.spans import SpanConformance
 from agnodb.testing.conformance.stateful import StatefulConformance
 from agnodb.testing.conformance.trace_filters import TraceFilterConformance
 from agnodb.testing.conformance.traces import TraceConformance
-from agnodb.testing.conformance.transactions import TransactionConformance
+from agnodb.testing.conformance.transactions import JoinedSessionConformance, TransactionConformance
 from agnodb.testing.conformance.write_failures import WriteFailureConformance
 
 
@@ -68,6 +68,7 @@ def _suite(*parts: type) -> type:
 CONCEPTS = (
     DatabaseLifeConformance,
     TransactionConformance,
+    JoinedSessionConformance,
     SessionConformance,
     MergingConformance,
     HoldingConformance,
@@ -106,3 +107,17 @@ DatabaseConformance = _suite(*CONCEPTS, *MATRICES, *RACES)
 
 ConceptConformance = _suite(*CONCEPTS)
 """The part of it that another driver or a pooler in between could change."""
+
+_OF_ENGINES = (
+    DatabaseLifeConformance,
+    JoinedSessionConformance,
+    HoldingConformance,
+    HiddenReadConformance,
+    WriteFailureConformance,
+)
+DocumentConformance = _suite(
+    *(part for part in CONCEPTS if part not in _OF_ENGINES), OrderConformance, InstantConformance
+)
+"""What a document store promises. The parts that are left out reach for an engine of SQLAlchemy's."""
+# It reads first: a save is two requests.
+del DocumentConformance.test_merging_a_save_is_one_statement_and_two_or_three_where_others_wrote  # type: ignore[attr-defined]

@@ -100,7 +100,8 @@ async def data_of(db: Any, session_id: str = "s") -> Any:
 @asynccontextmanager
 async def configured(db: Any, **arguments: Any) -> AsyncIterator[Any]:
     """Another database object on the storage of `db`, with other constructor arguments."""
-    made = type(db).from_dict({**db.to_dict(), "db_url": db.db_url, **arguments})
+    place = {"db_url": db.db_url} if hasattr(db, "db_url") else {}  # with its password
+    made = type(db).from_dict({**db.to_dict(), **place, **arguments})
     try:
         yield made
     finally:

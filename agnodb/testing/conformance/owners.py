@@ -314,7 +314,8 @@ def _moved(name: str, value: Any, session_id: str) -> Any:
 @asynccontextmanager
 async def _strict(db: Any) -> AsyncIterator[Any]:
     """A database on the storage of `db` that takes no call without a user."""
-    strict = type(db).from_dict({**db.to_dict(), "db_url": db.db_url, "strict_owner": True})
+    place = {"db_url": db.db_url} if hasattr(db, "db_url") else {}
+    strict = type(db).from_dict({**db.to_dict(), **place, "strict_owner": True})
     try:
         yield strict
     finally:

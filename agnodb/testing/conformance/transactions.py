@@ -248,7 +248,9 @@ class TransactionConformance:
                 await part.delete_session("s")
         assert await db.sessions.get("s") is None
 
-    # -- the application's own session ------------------------------------------------------------------------
+
+class JoinedSessionConformance:
+    """A block on the connection of the application's own SQLAlchemy session."""
 
     @pytest.mark.parametrize("kept", [True, False])
     async def test_rows_of_both_are_stored_together_or_not_at_all(self, db: Any, kept: bool) -> None:

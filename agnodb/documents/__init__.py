@@ -1,0 +1,1 @@
+"""Repositories over a `DocumentStore`: the backends that keep records by key and lists by declared indexes."""

@@ -1,0 +1,25 @@
+"""The port through which repositories reach a store: the store's methods, done again where that can help."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agnodb.documents.store import DocumentStore
+from agnodb.errors import AgnoDbError
+
+
+class Executor(DocumentStore, Protocol):
+    """As `DocumentStore`. A write that was stored before its connection was lost is not refused for that."""
+
+    @property
+    def final(self) -> bool:
+        """Whether what `write` has done is stored for good when it returns."""
+        ...
+
+    def failed(self, error: AgnoDbError) -> AgnoDbError:
+        """`error`, by which a request of a repository has failed: nothing more is done in its transaction."""
+        ...
+
+    async def pause(self, round: int) -> None:
+        """Wait a moment, longer and at random in later rounds, before a write that was refused is tried again."""
+        ...

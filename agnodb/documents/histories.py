@@ -1,0 +1,53 @@
+"""What goes with a session: how many runs it had, and how often one of them was written.
+
+It is written in the batch of every write of a run, on the condition that nobody else wrote one meanwhile. So each run
+has a place of its own, no run is written into a session that is being deleted, and one small document tells whether a
+conversation has changed since it was read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from agnodb.documents.encoding import new_version
+from agnodb.documents.store import Address, Document, Write
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The history of one session, as it was read at `address`."""
+
+    address: Address
+    version: str | None
+    places: int = 0
+    """The place of the next run."""
+    changes: int = 0
+    """How many times a run was written. Each run has the number of its last write."""
+    removals: int = 0
+    """How many times runs were deleted."""
+
+    @classmethod
+    def of(cls, address: Address, document: Document | None) -> History:
+        """The history in `document`."""
+        if document is None:
+            return cls(address, None)
+        return cls(address, document.version, **json.loads(document.body))
+
+    def with_run(self) -> History:
+        """With one more run at its end."""
+        return replace(self, places=self.places + 1, changes=self.changes + 1)
+
+    def changed(self) -> History:
+        """With a run written."""
+        return replace(self, changes=self.changes + 1)
+
+    def without(self) -> History:
+        """With runs deleted."""
+        return replace(self, removals=self.removals + 1)
+
+    def write(self) -> Write:
+        """Store it, if it is still what was read."""
+        counts = {"places": self.places, "changes": self.changes, "removals": self.removals}
+        document = Document(self.address[1], json.dumps(counts), {}, new_version())
+        return Write(self.address, document, self.version)

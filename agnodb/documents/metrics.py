@@ -1,0 +1,114 @@
+"""Metrics in a document store."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from typing import Any
+
+from agnodb import clock
+from agnodb.documents.repository import DocumentRepository
+from agnodb.documents.runs import DocumentRunRepository
+from agnodb.documents.sessions import DocumentSessionRepository
+from agnodb.errors import InvalidValueError
+from agnodb.filters import Page, present
+from agnodb.records.metrics import MetricRecord
+from agnodb.records.runs import RunRecord
+from agnodb.rules.metrics import (
+    Counted,
+    Place,
+    Totals,
+    day_number,
+    moved,
+    of_run,
+    of_session,
+    row_of,
+    says_the_same,
+)
+from agnodb.rules.values import date_in
+
+
+class DocumentMetricRepository(DocumentRepository[MetricRecord]):
+    """See `agnodb.contracts.metrics.MetricRepository`. A refresh reads all sessions and runs."""
+
+    concept = "metrics"
+    record = MetricRecord
+
+    async def report(
+        self,
+        *,
+        user_id: str | None = None,
+        from_day: datetime.date | None = None,
+        to_day: datetime.date | None = None,
+    ) -> tuple[list[MetricRecord], int | None]:
+        rows, _ = await self.page(Page(), user_id=user_id, from_day=from_day, to_day=to_day)
+        computed = [row.updated_at for row in rows if row.updated_at is not None]
+        return rows, max(computed, default=None)
+
+    async def refresh(self) -> list[MetricRecord] | None:
+        return await self._compute(None)
+
+    async def recompute(self, from_day: datetime.date, to_day: datetime.date) -> list[MetricRecord] | None:
+        first, last = date_in(from_day), date_in(to_day)
+        if first > last:
+            raise InvalidValueError("The first day is after the last one.")
+        return await self._compute((day_number(first), day_number(last)))
+
+    async def _compute(self, again: tuple[int, int] | None) -> list[MetricRecord] | None:
+        """The rows that differ from what is stored, and those of the days `again`; None where nothing was done."""
+        now, totals, stored = clock.now(), await self._totals(), await self._stored()
+        rows: list[MetricRecord] = []
+        gone = 0
+        for place in sorted({*totals, *stored}):
+            total, there = totals.get(place, Totals()), stored.get(place, [])
+            first = there[0] if there else None
+            gone += await self.delete_any([row.id for row in (there[1:] if total else there)])
+            if not total:
+                continue
+            row = row_of(place, total, now, first)
+            if first is None or not says_the_same(row, first):
+                await self.compare_and_set(row.id, lambda _stored, row=row: row)  # type: ignore[misc]
+            elif again is None or not again[0] <= place[0] <= again[1]:
+                continue
+            rows.append(row)
+        return rows if rows or gone else None
+
+    async def _totals(self) -> dict[Place, Totals]:
+        """What all sessions and runs count for."""
+        sessions = DocumentSessionRepository(self._executor, self._collections)
+        runs = DocumentRunRepository(self._executor, self._collections)
+        counted = [of_session(one.session_type, one.user_id, one.created_at) for one in await sessions.every()]
+        counted += [_of_run(run) for run in await runs.every()]
+        return moved((None, one) for one in counted)
+
+    async def _stored(self) -> dict[Place, list[MetricRecord]]:
+        found: dict[Place, list[MetricRecord]] = {}
+        for row in await self.every():
+            found.setdefault((day_number(row.date), row.user_id or ""), []).append(row)
+        return found
+
+    # -- pages: after everything that names the type of the same name -----------------------------------------
+
+    async def page(
+        self,
+        page: Page,
+        *,
+        user_id: str | None = None,
+        from_day: datetime.date | None = None,
+        to_day: datetime.date | None = None,
+    ) -> tuple[list[MetricRecord], int]:
+        chosen = self.chosen(**present(user_id=user_id))
+        low, high = (None if day is None else date_in(day).isoformat() for day in (from_day, to_day))
+        if low is not None or high is not None:
+            chosen = replace(chosen, ranged="date", low=low, high=high)
+        return await self.paged(page, chosen)
+
+
+def _of_run(run: RunRecord) -> Counted | None:
+    document = run.run_data if isinstance(run.run_data, dict) else {}
+    model, provider = (_text(document.get(name)) for name in ("model", "model_provider"))
+    return of_run(run.run_type, run.user_id, run.created_at, document.get("metrics"), model, provider)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,268 @@
+"""Runs in a document store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from agnodb import clock
+from agnodb.documents.histories import History
+from agnodb.documents.indexes import HISTORIES
+from agnodb.documents.repository import ROUNDS, DocumentRepository
+from agnodb.documents.store import Document, Index, Query, Refused, Scalar, Write
+from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError, UnavailableError
+from agnodb.filters import Page, present
+from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
+from agnodb.rules.ownership import may_write
+from agnodb.rules.values import text_in
+from agnodb.text import decode_text
+
+_RESAVED = ("status", "run_data", "parent_run_id", "updated_at")
+_IN_ORDER = Index(("session_id",), "run_index")
+_OF_STATUS = Index(("session_id", "status"), "run_index")
+
+
+class _Found(NamedTuple):
+    """What a write of a run looks at."""
+
+    run: Document | None
+    owner: str | None
+    """Whose the session is."""
+    history: History
+
+
+class DocumentRunRepository(DocumentRepository[RunRecord]):
+    """See `agnodb.contracts.runs.RunRepository`."""
+
+    concept = "runs"
+    record = RunRecord
+
+    async def get(self, run_id: str) -> RunRecord | None:
+        return await self.find(run_id)
+
+    async def page(
+        self,
+        page: Page,
+        *,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        status: str | None = None,
+    ) -> tuple[list[RunRecord], int]:
+        filters = present(
+            session_id=session_id,
+            user_id=user_id,
+            agent_id=agent_id,
+            team_id=team_id,
+            workflow_id=workflow_id,
+            status=status,
+        )
+        return await self.paged(page, self.chosen(**filters))
+
+    # -- the runs of sessions, in order -------------------------------------------------------------------------
+
+    async def of_session(self, session_id: str) -> list[Any]:
+        return [run.run_data for run in await self.all_of(self.chosen(session_id=session_id))]
+
+    async def stored(self, session_id: str, known: Collection[Hashable] = ()) -> list[StoredRun]:
+        query = self._query(_IN_ORDER, text_in(session_id))
+        return [
+            StoredRun((document.key, document.version), len(document.body), partial(self._document_of, document))
+            for document in await self._executor.find(query)
+        ]
+
+    def _document_of(self, document: Document) -> Any:
+        return self.read(document).run_data
+
+    async def history(self, session_id: str, limit: int) -> list[Any]:
+        limit = Page(limit).checked(self.listing).limit or 0
+        query = replace(self._query(_IN_ORDER, text_in(session_id)), descending=True)
+        latest: list[Any] = []
+        after: Document | None = None
+        while len(latest) < limit:
+            found = await self._executor.find(query, after=after, limit=limit)
+            runs = [run for run in map(self.read, found) if _is_told(run)]
+            latest += [run.run_data for run in runs]
+            if len(found) < limit:
+                break
+            after = found[-1]
+        return latest[:limit][::-1]
+
+    async def of_sessions(self, session_ids: Iterable[str]) -> dict[str, list[Any]]:
+        found = {session_id: await self.of_session(session_id) for session_id in dict.fromkeys(session_ids)}
+        return {session_id: runs for session_id, runs in found.items() if runs}
+
+    async def count_of_status(self, session_id: str, status: str) -> int:
+        """The number of runs of a session that have that status."""
+        return await self._executor.count(self._query(_OF_STATUS, text_in(session_id), text_in(status)))
+
+    def _query(self, index: Index, *values: Scalar) -> Query:
+        return Query(self._collections.name("runs"), index, values)
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def upsert(self, run: RunRecord) -> RunRecord:
+        given, now = self._given(run), clock.now()
+
+        def changed(stored: RunRecord | None) -> RunRecord | None:
+            if stored is None:
+                return replace(given, updated_at=now)
+            owner = stored.user_id if given.user_id is None else given.user_id
+            return replace(stored, **{n: getattr(given, n) for n in _RESAVED}, user_id=owner)
+
+        written = await self._written_if(given, changed)
+        assert written is not None
+        place = ("user_id", "run_index", "created_at", "updated_at")
+        return replace(run, **{name: getattr(written, name) for name in place})
+
+    async def append_if_absent(self, run: RunRecord) -> bool:
+        given = self._given(run)
+        return await self._written_if(given, lambda stored: given if stored is None else None) is not None
+
+    def _given(self, run: RunRecord) -> RunRecord:
+        now = clock.now()
+        created_at = now if run.created_at is None else run.created_at
+        given = replace(run, created_at=created_at, updated_at=now, run_index=None)
+        values = {name: getattr(given, name) for name in ("run_id", "session_id", "user_id", "run_type", "created_at")}
+        return replace(given, **self.map.checked(values))
+
+    async def _written_if(
+        self, given: RunRecord, change: Callable[[RunRecord | None], RunRecord | None]
+    ) -> RunRecord | None:
+        """Store what `change` makes of the stored run, for the writer of `given`; None where it makes nothing.
+
+        Raises NotFoundError without the session, OwnershipError where the writer may change neither.
+        """
+        for round in range(ROUNDS):
+            found = await self._found(given.run_id, given.session_id)
+            if found is None:
+                raise NotFoundError("There is no such session.", session_id=given.session_id, run_id=given.run_id)
+            stored = None if found.run is None else self.read(found.run)
+            # A run that its writer owns may be saved by them, whoever has got its session since.
+            own = stored is not None and given.user_id is not None and stored.user_id == given.user_id
+            theirs = stored is None or (
+                stored.session_id == given.session_id and may_write(stored.user_id, given.user_id)
+            )
+            made = change(stored)
+            if made is None and stored is not None:
+                return None
+            if not theirs or not (own or may_write(found.owner, given.user_id)):
+                raise OwnershipError(session_id=given.session_id, run_id=given.run_id, user_id=given.user_id)
+            if made is None:
+                return None
+            if await self._write(made, found):
+                return made if stored is not None else replace(made, run_index=found.history.places)
+            await self._executor.pause(round)
+        raise UnavailableError(run_id=given.run_id, detail="others write the runs of this session all the time")
+
+    async def _found(self, run_id: str, session_id: str) -> _Found | None:
+        """What is stored of a run and its session; None when there is no session."""
+        sessions = self.address(session_id, "sessions")
+        histories = self.address(session_id, HISTORIES)
+        run, session, history = await self._executor.get([self.address(run_id), sessions, histories])
+        if session is None:
+            return None
+        return _Found(run, _owner(session), History.of(histories, history))
+
+    async def _write(self, run: RunRecord, found: _Found) -> bool:
+        """Store `run` where `found.run` is, a new one at the end of its session; False when others wrote meanwhile."""
+        history = found.history.with_run() if found.run is None else found.history.changed()
+        if found.run is None:
+            run = replace(run, run_index=found.history.places)
+        write = self.written(run, found.run)
+        assert write.document is not None
+        fields = {**write.document.fields, "change": history.changes}
+        try:
+            await self._executor.write(
+                [history.write(), replace(write, document=replace(write.document, fields=fields))]
+            )
+        except Refused:
+            return False
+        return True
+
+    async def patch(
+        self,
+        run_id: str,
+        session_id: str,
+        change: Callable[[RunRecord], dict[str, Any] | None],
+        *,
+        user_id: str | None = None,
+    ) -> bool | None:
+        mine = self.map.checked({"run_id": run_id, "session_id": session_id, "user_id": user_id})
+        for round in range(ROUNDS):
+            found = await self._found(mine["run_id"], mine["session_id"])
+            if found is None or found.run is None or not may_write(found.owner, mine["user_id"]):
+                return None
+            stored = self.read(found.run)
+            if stored.session_id != mine["session_id"] or not may_write(stored.user_id, mine["user_id"]):
+                return None
+            values = change(self.read(found.run))
+            if values is None:
+                return False
+            made = replace(stored, **self.map.checked({**values, "updated_at": clock.now()}))
+            if await self._write(made, found):
+                return True
+            await self._executor.pause(round)
+        raise UnavailableError(run_id=run_id, detail="others write the runs of this session all the time")
+
+    async def cancel(
+        self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None
+    ) -> bool:
+        if expected_status not in ("PENDING", "RUNNING"):
+            raise InvalidValueError("Only a pending or a running run can be cancelled.", detail=expected_status)
+
+        def cancelled(run: RunRecord) -> dict[str, Any] | None:
+            if run.status != expected_status:
+                return None
+            data = run.run_data if isinstance(run.run_data, dict) else {}
+            explained = {} if data.get("content") not in (None, "") else {"content": reason}
+            return {"status": "CANCELLED", "run_data": {**data, "status": "CANCELLED", **explained}}
+
+        return bool(await self.patch(run_id, session_id, cancelled, user_id=user_id))
+
+    # -- deletes ----------------------------------------------------------------------------------------------
+
+    async def delete(self, run_id: str) -> bool:
+        return await self.delete_many([run_id]) > 0
+
+    async def delete_many(self, run_ids: Iterable[str]) -> int:
+        deleted = 0
+        for run_id in dict.fromkeys(map(self.key_of, run_ids)):
+            deleted += await self._deleted_one(run_id)
+        return deleted
+
+    async def _deleted_one(self, run_id: str) -> int:
+        for round in range(ROUNDS):
+            document = await self.look(run_id)
+            if document is None:
+                return 0
+            histories = self.address(self.read(document).session_id, HISTORIES)
+            (counted,) = await self._executor.get([histories])
+            gone = Write(self.address(run_id), None, document.version)
+            try:
+                await self._executor.write([History.of(histories, counted).without().write(), gone])
+            except Refused:
+                await self._executor.pause(round)
+                continue
+            return 1
+        raise UnavailableError(run_id=run_id, detail="others write the runs of this session all the time")
+
+    async def delete_of_session(self, session_id: str) -> None:
+        """Delete the runs of a session that is being deleted. Raises Refused."""
+        most = self._executor.capabilities.batch
+        while found := await self._executor.find(self._query(_IN_ORDER, text_in(session_id)), limit=most):
+            name = self._collections.name("runs")
+            await self._executor.write([Write((name, run.key), None, run.version) for run in found])
+
+
+def _owner(session: Document) -> str | None:
+    owner = session.fields.get("user_id")
+    return None if owner is None else decode_text(str(owner))
+
+
+def _is_told(run: RunRecord) -> bool:
+    return run.parent_run_id is None and run.status not in HISTORY_SKIP_STATUSES

@@ -1,0 +1,181 @@
+"""Schedules in a document store. The name of each, which is unique for its owner, is a document of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agnodb import clock
+from agnodb.documents.encoding import new_version
+from agnodb.documents.indexes import NAMES
+from agnodb.documents.repository import ROUNDS, DocumentRepository
+from agnodb.documents.schedule_runs import DocumentScheduleRunRepository
+from agnodb.documents.store import Document, Index, Query, Refused, Write
+from agnodb.errors import DuplicateKeyError, InvalidValueError, UnavailableError
+from agnodb.filters import Page, present
+from agnodb.records.schedules import (
+    ON_DEMAND,
+    ScheduleRecord,
+    provenance_changes,
+    run_endpoints,
+    schedule_changes,
+)
+from agnodb.rules.values import integer_in, text_in
+
+_DUE = Index(("enabled",), "next_run_at")
+_AT_ONCE = 20
+
+
+class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
+    """See `agnodb.contracts.schedules.ScheduleRepository`."""
+
+    concept = "schedules"
+    record = ScheduleRecord
+
+    async def get(self, schedule_id: str, *, user_id: str | None = None) -> ScheduleRecord | None:
+        return await self.find(schedule_id, **present(user_id=user_id))
+
+    async def get_by_name(self, name: str, *, user_id: str | None) -> ScheduleRecord | None:
+        (taken,) = await self._executor.get([self._name_at(name, user_id)])
+        return None if taken is None else await self._named(taken, name, user_id)
+
+    async def _named(self, taken: Document, name: str, user_id: str | None) -> ScheduleRecord | None:
+        """The schedule that a name was taken for, if it has it."""
+        schedule = await self.find(taken.body)
+        return schedule if schedule is not None and (schedule.name, schedule.user_id) == (name, user_id) else None
+
+    async def page(
+        self, page: Page, *, enabled: bool | None = None, user_id: str | None = None
+    ) -> tuple[list[ScheduleRecord], int]:
+        return await self.paged(page, self.chosen(**present(enabled=enabled, user_id=user_id)))
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def create(self, schedule: ScheduleRecord) -> ScheduleRecord:
+        created_at = clock.now() if schedule.created_at is None else schedule.created_at
+        stored = replace(schedule, created_at=created_at)
+        named = await self._name_for(stored)
+        return await self.insert(stored, named)
+
+    async def _name_for(self, schedule: ScheduleRecord) -> Write:
+        """The write that takes the name of `schedule` for it. Raises DuplicateKeyError when another has it."""
+        address = self._name_at(schedule.name, schedule.user_id)
+        document = Document(address[1], schedule.id, {}, new_version())
+        (taken,) = await self._executor.get([address])
+        if taken is None:
+            return Write(address, document, None)
+        if taken.body != schedule.id and await self._named(taken, schedule.name, schedule.user_id) is not None:
+            raise self._executor.failed(DuplicateKeyError(name=schedule.name))
+        return Write(address, document, taken.version)  # a store that is not atomic left it
+
+    def _name_at(self, name: str, user_id: str | None) -> tuple[str, str]:
+        return self.address(json.dumps([text_in(name), None if user_id is None else text_in(user_id)]), NAMES)
+
+    async def update(
+        self, schedule_id: str, changes: Mapping[str, Any], *, user_id: str | None = None
+    ) -> ScheduleRecord | None:
+        made = self.map.checked({**schedule_changes(changes), "updated_at": clock.now()})
+        mine = present(user_id=user_id)
+        if "name" not in made:
+            return await self.change(schedule_id, made, **mine)
+        for round in range(ROUNDS):
+            document = await self.look(self.key_of(schedule_id))
+            stored = None if document is None else self.read(document)
+            if stored is None or (user_id is not None and stored.user_id != user_id):
+                return None
+            try:
+                return await self._renamed(replace(stored, **made), stored, document)
+            except Refused:
+                await self._executor.pause(round)
+        raise UnavailableError(schedule_id=schedule_id, detail="others write this schedule all the time")
+
+    async def _renamed(self, schedule: ScheduleRecord, before: ScheduleRecord, over: Document | None) -> ScheduleRecord:
+        if schedule.name == before.name:
+            return await self.put(schedule, over)
+        address = self._name_at(before.name, before.user_id)
+        (old,) = await self._executor.get([address])
+        free = [] if old is None or old.body != before.id else [Write(address, None, old.version)]
+        named = await self._name_for(schedule)
+        stored = await self.put(schedule, over, named)
+        await self._give_up(free)
+        return stored
+
+    async def _give_up(self, names: list[Write]) -> None:
+        for name in names:
+            try:
+                await self._executor.write([name])
+            except Refused:  # another has taken it since
+                continue
+
+    async def stamp(self, schedule_id: str, provenance: Mapping[str, Any]) -> bool:
+        made = {**provenance_changes(provenance), "updated_at": clock.now()}
+        return await self.change(schedule_id, made) is not None
+
+    async def disable_for_target(self, target_type: str, target_id: str, *, reason: str | None = None) -> int:
+        target, endpoints = (text_in(target_type), text_in(target_id)), run_endpoints(target_type, target_id)
+
+        def aimed(schedule: ScheduleRecord) -> bool:
+            return (schedule.target_type, schedule.target_id) == target or schedule.endpoint in endpoints
+
+        changes = {"enabled": False, "disabled_reason": reason, "updated_at": clock.now()}
+        found = await self.all_of(replace(self.chosen(enabled=True), keep=aimed))
+        changed = [await self.change(schedule.id, changes, enabled=True) for schedule in found]
+        return len([schedule for schedule in changed if schedule is not None])
+
+    # -- the lock of the worker that runs it --------------------------------------------------------------------
+
+    async def claim_due(self, worker_id: str, *, lock_grace_seconds: int = 300) -> ScheduleRecord | None:
+        now, grace, worker = clock.now(), integer_in(lock_grace_seconds), text_in(worker_id)
+        if grace < 0:
+            raise InvalidValueError("The grace of a lock must not be negative.", detail=repr(lock_grace_seconds))
+        query = Query(self._collections.name("schedules"), _DUE, (1,), high=now)
+        after: Document | None = None
+        while found := await self._executor.find(query, after=after, limit=_AT_ONCE):
+            for document in found:
+                schedule = self.read(document)
+                free = schedule.locked_by is None or (schedule.locked_at or 0) <= now - grace
+                if free and (claimed := await self._locked(schedule, document, worker, now)) is not None:
+                    return claimed
+            after = found[-1]
+        return None
+
+    async def _locked(self, schedule: ScheduleRecord, over: Document, worker: str, now: int) -> ScheduleRecord | None:
+        try:
+            return await self.put(replace(schedule, locked_by=worker, locked_at=now), over)
+        except Refused:  # another worker has it
+            return None
+
+    async def release(
+        self,
+        schedule_id: str,
+        *,
+        next_run_at: int | None = None,
+        worker_id: str | None = None,
+        locked_at: int | None = None,
+    ) -> bool:
+        following = None if next_run_at is None else integer_in(next_run_at)
+        claim = self.map.checked(present(locked_by=worker_id, locked_at=locked_at))
+
+        def released(stored: ScheduleRecord | None) -> ScheduleRecord | None:
+            if stored is None or any(getattr(stored, name) != value for name, value in claim.items()):
+                return None
+            due = None if stored.cron_expr == ON_DEMAND else stored.next_run_at if following is None else following
+            return replace(stored, locked_by=None, locked_at=None, next_run_at=due, updated_at=clock.now())
+
+        return await self.compare_and_set(schedule_id, released) is not None
+
+    async def delete(self, schedule_id: str, *, user_id: str | None = None) -> bool:
+        # The schedule goes last, so that what a failure leaves can be deleted again.
+        schedule = await self.find(schedule_id, **present(user_id=user_id))
+        if schedule is None:
+            return False
+        runs = DocumentScheduleRunRepository(self._executor, self._collections)
+        await runs.delete_chosen(runs.chosen(schedule_id=schedule_id))
+        deleted = await self.delete_any([schedule_id], **present(user_id=user_id))
+        address = self._name_at(schedule.name, schedule.user_id)
+        (taken,) = await self._executor.get([address])
+        if taken is not None and taken.body == schedule.id:
+            await self._give_up([Write(address, None, taken.version)])
+        return deleted > 0

@@ -1,0 +1,144 @@
+"""Sessions in a document store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from agnodb import clock
+from agnodb.documents.histories import History
+from agnodb.documents.indexes import HISTORIES
+from agnodb.documents.lists import Chosen
+from agnodb.documents.repository import ROUNDS
+from agnodb.documents.runs import DocumentRunRepository
+from agnodb.documents.session_saves import SessionSaves
+from agnodb.documents.store import Refused, Write
+from agnodb.errors import UnavailableError
+from agnodb.filters import Page, present
+from agnodb.records.sessions import SessionRecord, SessionType
+from agnodb.rules.ownership import may_write
+from agnodb.rules.searching import contains
+from agnodb.rules.session_saves import ACTIVE, inserted, save
+from agnodb.rules.values import integer_in, text_in
+
+
+class DocumentSessionRepository(SessionSaves):
+    """See `agnodb.contracts.sessions.SessionRepository`."""
+
+    concept = "sessions"
+
+    async def get(
+        self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
+    ) -> SessionRecord | None:
+        return await self.find(session_id, **present(user_id=user_id, session_type=session_type))
+
+    async def page(
+        self,
+        page: Page,
+        *,
+        session_type: str | None = None,
+        user_id: str | None = None,
+        component_id: str | None = None,
+        name: str | None = None,
+        created_from: int | None = None,
+        created_to: int | None = None,
+    ) -> tuple[list[SessionRecord], int]:
+        equal = self.map.scalars(present(session_type=session_type, user_id=user_id))
+        if component_id is not None:
+            if session_type is not None:
+                SessionType(session_type)
+            equal["component_id"] = text_in(component_id)
+        low, high = (None if moment is None else integer_in(moment) for moment in (created_from, created_to))
+        ranged = None if low is None and high is None else "created_at"
+        keep = None if name is None else _named(name)
+        return await self.paged(page, Chosen(equal, ranged, low, high, keep=keep))
+
+    async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
+        return await save(self, self.saving(session, updated_at))
+
+    async def insert_if_absent(self, session: SessionRecord) -> bool:
+        saving = self.saving(session)
+        if await self.write_if(saving, "absent", saving.save.documents) is None:
+            return False
+        inserted(self, saving)
+        return True
+
+    async def rename(
+        self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None
+    ) -> SessionRecord | None:
+        mine = self.map.checked(present(user_id=user_id, session_type=session_type))
+
+        def renamed(stored: SessionRecord | None) -> SessionRecord | None:
+            if stored is None or any(getattr(stored, field) != value for field, value in mine.items()):
+                return None
+            data = stored.session_data if isinstance(stored.session_data, dict) else {}
+            return _next(stored, session_data={**data, "session_name": name})
+
+        return await self.compare_and_set(session_id, renamed)
+
+    async def set_data(self, session_id: str, data: object, *, user_id: str | None = None) -> bool:
+        def changed(stored: SessionRecord | None) -> SessionRecord | None:
+            if stored is None or not may_write(stored.user_id, user_id):
+                return None
+            return _next(stored, session_data=data, updated_at=clock.now())
+
+        return await self.compare_and_set(session_id, changed) is not None
+
+    async def reassign_owner(self, session_id: str, *, previous_user_id: str, user_id: str | None) -> bool:
+        runs = DocumentRunRepository(self._executor, self._collections)
+        for status in ACTIVE:
+            if await runs.count_of_status(session_id, status):
+                return False
+        before, after = text_in(previous_user_id), self.map.checked({"user_id": user_id})["user_id"]
+
+        def changed(stored: SessionRecord | None) -> SessionRecord | None:
+            return None if stored is None or stored.user_id != before else replace(stored, user_id=after)
+
+        return await self.compare_and_set(session_id, changed) is not None
+
+    async def delete(self, session_id: str, *, user_id: str | None = None) -> bool:
+        return await self.delete_many([session_id], user_id=user_id) > 0
+
+    async def delete_many(self, session_ids: Iterable[str], *, user_id: str | None = None) -> int:
+        mine = self.map.checked(present(user_id=user_id))
+        deleted = 0
+        for session_id in dict.fromkeys(map(self.key_of, session_ids)):
+            deleted += await self._delete_whole(session_id, mine)
+        return deleted
+
+    async def _delete_whole(self, session_id: str, mine: dict[str, Any]) -> int:
+        """Delete a session and its runs, the session last: what a failure leaves can be deleted again. Whoever adds a
+        run meanwhile writes the history, so that the session stays for another round."""
+        runs = DocumentRunRepository(self._executor, self._collections)
+        address, history_at = self.address(session_id), self.address(session_id, HISTORIES)
+        for round in range(ROUNDS):
+            document, counted = await self._executor.get([address, history_at])
+            if document is None or any(getattr(self.read(document), name) != value for name, value in mine.items()):
+                return 0
+            noted = History.of(history_at, counted).without().write()
+            try:
+                await self._executor.write([noted])
+                await runs.delete_of_session(session_id)
+                history = Write(history_at, None, noted.version)
+                await self._executor.write([history, Write(address, None, document.version)])
+            except Refused:
+                await self._executor.pause(round)
+                continue
+            return 1
+        raise UnavailableError(session_id=session_id, detail="others write this session all the time")
+
+
+def _next(stored: SessionRecord, **changes: Any) -> SessionRecord:
+    return replace(stored, **changes, row_version=(stored.row_version or 0) + 1)
+
+
+def _named(name: str) -> Any:
+    pattern = contains(name)
+
+    def fits(session: SessionRecord) -> bool:
+        data = session.session_data
+        found = data.get("session_name") if isinstance(data, dict) else None
+        return isinstance(found, str) and pattern.search(found) is not None
+
+    return fits

@@ -1,0 +1,196 @@
+"""Spans in a document store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from agnodb.documents.grouping import page_of
+from agnodb.documents.lists import Chosen
+from agnodb.documents.repository import ROUNDS, DocumentRepository
+from agnodb.documents.store import Document, Refused
+from agnodb.documents.traces import DocumentTraceRepository
+from agnodb.errors import InvalidValueError, UnavailableError
+from agnodb.filters import Listing, Page, present
+from agnodb.records.spans import SpanRecord
+from agnodb.records.traces import TraceRow
+from agnodb.rules.placeholders import placeholders
+from agnodb.rules.statistics import durations, group
+from agnodb.rules.times import time_from, time_in, time_now
+from agnodb.rules.values import text_in
+from agnodb.text import decode_text
+
+_TIMES = ("start_time", "end_time", "created_at")
+_TYPE = "openinference.span.kind"
+_STATS = (
+    "name",
+    "span_type",
+    "total_calls",
+    "avg_duration_ms",
+    "p95_duration_ms",
+    "max_duration_ms",
+    "error_count",
+    "last_called_at",
+)
+_STATS_LISTING = Listing(key="name", sorts=_STATS[2:], default_sort="total_calls", default_order="desc")
+
+Spans = list[SpanRecord]
+Groups = tuple[list[dict[str, Any]], int]
+
+
+class DocumentSpanRepository(DocumentRepository[SpanRecord]):
+    """See `agnodb.contracts.spans.SpanRepository`."""
+
+    concept = "spans"
+    record = SpanRecord
+
+    # -- reads ------------------------------------------------------------------------------------------------
+
+    async def get(self, span_id: str) -> SpanRecord | None:
+        return await self.find(span_id)
+
+    async def page(
+        self,
+        page: Page,
+        *,
+        trace_id: str | None = None,
+        parent_span_id: str | None = None,
+        name: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+    ) -> tuple[list[SpanRecord], int]:
+        filters = present(trace_id=trace_id, parent_span_id=parent_span_id)
+        return await self.paged(page, self._named(filters, name, start_time, end_time))
+
+    def _named(self, filters: Any, name: str | None, from_time: Any, to_time: Any) -> Chosen[SpanRecord]:
+        """Spans of that name that started from `from_time` to `to_time`, as far as they are set."""
+        chosen = self.chosen(**filters)
+        if from_time is not None or to_time is not None:
+            low = None if from_time is None else time_from(from_time)
+            high = None if to_time is None else time_in(to_time)
+            chosen = replace(chosen, ranged="start_time", low=low, high=high)
+        if name is not None:
+            called = decode_text(text_in(name))
+            chosen = replace(chosen, keep=lambda span: span.name == called)
+        return chosen
+
+    async def earliest(
+        self, limit: int | None = None, *, trace_id: str | None = None, parent_span_id: str | None = None
+    ) -> Spans:
+        chosen = self.chosen(**present(trace_id=trace_id, parent_span_id=parent_span_id))
+        rows, _ = await self.paged(Page(limit), chosen)
+        return rows
+
+    # -- writes -----------------------------------------------------------------------------------------------
+
+    async def create_many(self, spans: Iterable[SpanRecord]) -> int:
+        made: dict[str, SpanRecord] = {}
+        refused: list[InvalidValueError] = []
+        now = time_now()
+        for span in spans:
+            try:
+                created = replace(span, created_at=now if span.created_at is None else span.created_at)
+                times: dict[str, Any] = {name: time_in(getattr(created, name)) for name in _TIMES}
+                timed = replace(created, **times)
+                self.map.document(timed, {})
+            except InvalidValueError as error:
+                refused.append(error)
+            else:
+                made.setdefault(timed.span_id, timed)
+        stored = 0
+        for batch in self._batches(list(made.values())):
+            stored += await self._create(batch, now)
+        if refused:
+            detail = f"{refused[0]} {refused[0].detail or ''}"
+            message = "Some spans cannot be stored; the others are."
+            raise InvalidValueError(message, detail=detail, refused=len(refused)) from refused[0]
+        return stored
+
+    def _batches(self, spans: Spans) -> Iterator[Spans]:
+        """Parts that are one batch each, with a trace for each span at the most."""
+        most = max(self._executor.capabilities.batch // 2, 1)
+        for first in range(0, len(spans), most):
+            yield spans[first : first + most]
+
+    async def _create(self, spans: Spans, now: str) -> int:
+        """Store those of `spans` that are not stored, with the counts of their traces; their number."""
+        traces = DocumentTraceRepository(self._executor, self._collections)
+        ids = sorted({span.trace_id for span in spans})
+        addresses = [*(self.address(i, "traces") for i in ids), *(self.address(span.span_id) for span in spans)]
+        for round in range(ROUNDS):
+            found = await self._executor.get(addresses)
+            taken = found[len(ids) :]
+            new = [span for span, other in zip(spans, taken, strict=True) if other is None]
+            if not new:
+                return 0
+            counted = self._counted(traces, dict(zip(ids, found, strict=False)), new, now)
+            try:
+                await self._executor.write([*counted, *(self.written(span, None) for span in new)])
+            except Refused:
+                await self._executor.pause(round)
+                continue
+            return len(new)
+        raise UnavailableError(detail="others write these traces all the time")
+
+    def _counted(
+        self, traces: DocumentTraceRepository, stored: dict[str, Document | None], new: Spans, now: str
+    ) -> list[Any]:
+        """The writes of the traces of `new` spans. The traces first: what fails in between leaves no span of none."""
+        rows = [{name: getattr(span, name) for name in ("trace_id", "start_time", "end_time")} for span in new]
+        writes = []
+        for row in placeholders(rows, now):
+            over = stored[row["trace_id"]]
+            trace = TraceRow(**row) if over is None else traces.read(over)
+            own = [span for span in new if span.trace_id == row["trace_id"]]
+            writes.append(traces.with_spans(trace, over, len(own), sum(span.status_code == "ERROR" for span in own)))
+        return writes
+
+    # -- statistics -------------------------------------------------------------------------------------------
+
+    async def stats(
+        self,
+        page: Page,
+        *,
+        agent_id: str | None = None,
+        team_id: str | None = None,
+        workflow_id: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+        name: str | None = None,
+        span_type: str | None = None,
+    ) -> Groups:
+        page = page.checked(_STATS_LISTING)
+        kind = None if span_type is None else decode_text(text_in(span_type))
+        found = await self.all_of(self._named({}, name, start_time, end_time))
+        components = present(agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
+        if components:
+            found = await self._of_components(found, components)
+        groups: dict[tuple[str, str | None], Spans] = {}
+        for span in found:
+            if kind is None or _type(span) == kind:
+                groups.setdefault((span.name, _type(span)), []).append(span)
+        rows = [{"name": key[0], "span_type": key[1], **_of(spans)} for key, spans in groups.items()]
+        rows.sort(key=lambda row: (row["name"], row["span_type"] is None, row["span_type"] or ""))
+        rows.sort(key=lambda row: row[str(page.sort_by)], reverse=page.sort_order == "desc")
+        return page_of([group(_STATS, row) for row in rows], page)
+
+    async def _of_components(self, spans: Spans, components: dict[str, Any]) -> Spans:
+        traces = DocumentTraceRepository(self._executor, self._collections)
+        ids = {trace.trace_id for trace in await traces.all_of(traces.chosen(**components))}
+        return [span for span in spans if span.trace_id in ids]
+
+
+def _type(span: SpanRecord) -> str | None:
+    kind = span.attributes.get(_TYPE) if isinstance(span.attributes, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _of(spans: Spans) -> dict[str, Any]:
+    return {
+        "total_calls": len(spans),
+        **durations([span.duration_ms for span in spans]),
+        "error_count": sum(span.status_code == "ERROR" for span in spans),
+        "last_called_at": max(span.start_time for span in spans),
+    }
