@@ -87,6 +87,10 @@ class TableNames:
         concepts = ("metric_changes", "metric_counts", "metric_totals")
         return {concept: object_name(f"agnodb_{concept}_{self.runs}_{self.metrics}") for concept in concepts}
 
+    def all(self) -> frozenset[str]:
+        """The names of agno's tables and of our own."""
+        return frozenset((*self.as_dict().values(), *self.own().values()))
+
     def triggers(self) -> dict[str, tuple[str, ...]]:
         """Concept -> names of the triggers on its table, for inserts, updates and deletes, that note what changed."""
         return {

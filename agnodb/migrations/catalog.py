@@ -6,25 +6,24 @@ and does not say whether an index is valid (PostgreSQL).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, text
 
-_POSTGRESQL_COLUMNS = text(
-    "SELECT c.relname, a.attname FROM pg_catalog.pg_class c"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
-    " WHERE n.nspname = coalesce(CAST(:schema AS text), current_schema()) AND c.relkind IN ('r', 'p')"
-    " AND a.attnum > 0 AND NOT a.attisdropped"
-)
-_POSTGRESQL_INDEXES = text(
-    "SELECT i.relname, t.relname, x.indisvalid FROM pg_catalog.pg_index x"
-    " JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid"
+_POSTGRESQL = text(
+    "WITH n AS (SELECT oid FROM pg_catalog.pg_namespace"
+    " WHERE nspname = coalesce(CAST(:schema AS text), current_schema()))"
+    " SELECT 'schema', '', '', true FROM n"
+    " UNION ALL SELECT 'column', c.relname, a.attname, true FROM n"
+    " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    " UNION ALL SELECT 'index', t.relname, i.relname, x.indisvalid FROM n"
+    " JOIN pg_catalog.pg_class i ON i.relnamespace = n.oid"
+    " JOIN pg_catalog.pg_index x ON x.indexrelid = i.oid"
     " JOIN pg_catalog.pg_class t ON t.oid = x.indrelid"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace"
-    " WHERE n.nspname = coalesce(CAST(:schema AS text), current_schema())"
 )
-_POSTGRESQL_SCHEMA = text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :schema")
 _POSTGRESQL_TRIGGERS = text(
     "SELECT c.relname, g.tgname FROM pg_catalog.pg_trigger g"
     " JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid"
@@ -69,15 +68,17 @@ class Catalog:
 def read_catalog(connection: Connection, schema: str | None) -> Catalog:
     """What is in `schema` now (PostgreSQL, MySQL: None is the current one; SQLite has none)."""
     collations: dict[tuple[str, str], str | None] = {}
+    columns: Iterable[Any]
+    indexes: Iterable[Any]
     if connection.dialect.name == "postgresql":
-        bound = {"schema": schema}
-        columns = connection.execute(_POSTGRESQL_COLUMNS, bound).all()
-        indexes = connection.execute(_POSTGRESQL_INDEXES, bound).all()
-        has_schema = schema is None or connection.execute(_POSTGRESQL_SCHEMA, bound).first() is not None
+        found = connection.execute(_POSTGRESQL, {"schema": schema}).all()
+        columns = [(table, name) for kind, table, name, _ in found if kind == "column"]
+        indexes = [(name, table, valid) for kind, table, name, valid in found if kind == "index"]
+        has_schema = schema is None or bool(found)
     elif connection.dialect.name == "mysql":
         bound = {"schema": schema}
         described = connection.execute(_MYSQL_COLUMNS, bound).all()
-        columns = [row[:2] for row in described]  # type: ignore[misc]
+        columns = [row[:2] for row in described]
         collations = {(table, column): collation for table, column, collation in described}
         indexes = connection.execute(_MYSQL_INDEXES, bound).all()
         has_schema = connection.execute(_MYSQL_SCHEMA, bound).first() is not None

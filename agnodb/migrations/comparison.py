@@ -52,7 +52,7 @@ def comparison_options(connection: Connection, layout: Layout) -> dict[str, Any]
             layout = replace(layout, schema=None)
         else:
             connection.execute(text("SET LOCAL search_path TO pg_catalog"))
-    names = {*layout.names.as_dict().values(), *layout.names.own().values()}
+    names = layout.names.all()
     mysql = connection.dialect.name == "mysql"
 
     def include_name(name: str | None, kind: str, _parents: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from alembic.operations import Operations
@@ -47,6 +48,7 @@ from agnodb.migrations.fields import (
     required,
     serial,
 )
+from agnodb.migrations.quoting import identifier, verbatim
 from agnodb.migrations.triggers import Notes
 
 __all__ = [
@@ -79,20 +81,24 @@ class SchemaOperations:
         from_base: bool,
         in_use: Collection[str] = (),
         progress: Callable[[str], None] | None = None,
+        catalog: Catalog | None = None,
+        written_to: MigrationContext | None = None,
     ) -> None:
         """`from_base`: the run starts without a revision (what --sql goes by: it cannot look at tables).
 
         `in_use`: tables that other layouts of the same schema use too; they are never dropped or reduced.
+        `catalog`: what the schema has, where that was read already. `written_to`: what takes the statements instead of
+        `context`, which still looks at rows; only where none of the layout's tables exists.
         """
         self._context = context
-        self._op = Operations(context)
+        self._op = Operations(written_to or context)
         self._layout = layout
         self._names = {**layout.names.as_dict(), **layout.names.own()}
         self._in_use = in_use
         self._from_base = from_base
         self._progress = progress or (lambda _: None)
         self._fresh: set[str] = set()
-        self._known: Catalog | None = None
+        self._known = catalog
         self._schema_made = False
 
     @property
@@ -280,7 +286,7 @@ class SchemaOperations:
             return
         notes = self._notes(concept, into, key, prefix, only)
         for statement in notes.made(self._context.dialect.name):
-            self._op.execute(_verbatim(statement))
+            self._op.execute(verbatim(statement))
 
     def drop_notes(self, concept: str, *, into: str) -> None:
         """Drop the triggers of `note_changes`."""
@@ -288,11 +294,11 @@ class SchemaOperations:
             return
         if self.offline or self.table(concept) in self.catalog.columns:
             for statement in self._notes(concept, into).dropped(self._context.dialect.name):
-                self._op.execute(_verbatim(statement))
+                self._op.execute(verbatim(statement))
 
     def note(self, into: str, key: str) -> None:
         """Note `key` in the table of `into`."""
-        self._op.execute(_verbatim(f"INSERT INTO {self._quoted(self.table(into))} (row_key) VALUES ('{key}')"))
+        self._op.execute(verbatim(f"INSERT INTO {self._quoted(self.table(into))} (row_key) VALUES ('{key}')"))
 
     def _notes(self, concept: str, into: str, key: str = "", prefix: str = "", only: Sequence[str] = ()) -> Notes:
         return Notes(
@@ -302,7 +308,7 @@ class SchemaOperations:
             prefix,
             only,
             self._layout.names.triggers()[concept],
-            self._context.dialect.identifier_preparer.quote,
+            partial(identifier, dialect=self._context.dialect),
             self._quoted,
         )
 
@@ -378,8 +384,8 @@ class SchemaOperations:
         return object_name(name.format(table=self.table(concept)))
 
     def _quoted(self, name: str) -> str:
-        quote = self._context.dialect.identifier_preparer.quote
-        return f"{quote(self._layout.schema)}.{quote(name)}" if self._layout.schema else quote(name)
+        parts = [self._layout.schema, name] if self._layout.schema else [name]
+        return ".".join(identifier(part, self._context.dialect) for part in parts)
 
 
 def _insert_absent(table: Table, values: Mapping[str, Any], dialect: str) -> Any:
@@ -387,11 +393,6 @@ def _insert_absent(table: Table, values: Mapping[str, Any], dialect: str) -> Any
         return mysql.insert(table).values(values).prefix_with("IGNORE")
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).values(values).on_conflict_do_nothing()
-
-
-def _verbatim(statement: str) -> TextClause:
-    """A statement whose names and texts may have colons, which are no binds."""
-    return text(statement.replace(":", "\\:"))
 
 
 def _version(stamp: str) -> tuple[int, ...]:

@@ -36,8 +36,7 @@ async def lacks_tables(engine: AsyncEngine, layout: Layout) -> bool:
 
 def is_incomplete(connection: Connection, layout: Layout) -> bool:
     """As `lacks_tables`, on a connection."""
-    names = {*layout.names.as_dict().values(), *layout.names.own().values()}
-    return not names <= read_catalog(connection, layout.schema).columns.keys()
+    return not layout.names.all() <= read_catalog(connection, layout.schema).columns.keys()
 
 
 async def _read(connection: AsyncConnection, layout: Layout) -> str | None:

@@ -25,7 +25,7 @@ from agnodb.errors import AgnoDbError, ConfigurationError
 from agnodb.migrations.comparison import differences
 from agnodb.migrations.head import REVISIONS
 from agnodb.migrations.locks import WAIT_SECONDS, lock_timed_out, migrating, sleep
-from agnodb.migrations.revision import current, is_incomplete
+from agnodb.migrations.revision import current
 from agnodb.migrations.steps import OPTIONS, Progress, has_any_table, walk
 from agnodb.sql.failures import translate
 from agnodb.urls import async_url, backend_of
@@ -146,8 +146,7 @@ async def _run(
     try:
         async with migrating(engine, layout, wait=wait) as connection:
             # Each revision makes what is missing: from the beginning, they restore what somebody has dropped.
-            again = purge or (restore and await _incomplete(connection, layout))
-            options = {**OPTIONS, "fn": fn, "purge": again}
+            options = {**OPTIONS, "fn": fn, "purge": purge, "restore": restore}
 
             def work(connection: Connection) -> None:
                 walk(MigrationContext.configure(connection, opts=options), layout, progress)
@@ -159,14 +158,6 @@ async def _run(
         raise
     except Exception as error:
         raise translate(error, upgrade_command(layout)) from error
-
-
-async def _incomplete(connection: AsyncConnection, layout: Layout) -> bool:
-    in_one = connection.in_transaction()  # SQLite: all of it is in one already
-    incomplete = await connection.run_sync(is_incomplete, layout)
-    if not in_one:
-        await connection.rollback()
-    return incomplete
 
 
 async def patiently(

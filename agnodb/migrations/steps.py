@@ -14,9 +14,10 @@ from sqlalchemy.schema import CreateTable
 
 from agnodb.config import Layout
 from agnodb.errors import ConfigurationError
-from agnodb.migrations.catalog import read_catalog
+from agnodb.migrations.catalog import Catalog, read_catalog
 from agnodb.migrations.head import REVISIONS
 from agnodb.migrations.operations import SchemaOperations
+from agnodb.migrations.script import Script
 from agnodb.migrations.version_table import (
     NAME,
     delete_revision,
@@ -33,15 +34,28 @@ OPTIONS: dict[str, Any] = {"transactional_ddl": True, "transaction_per_migration
 
 
 def walk(context: MigrationContext, layout: Layout, progress: Progress | None = None) -> None:
-    """Take the steps that `context.opts["fn"]` plans from the present revision of `layout`.
+    """Take the steps that `context.opts["fn"]` plans from the present revision of `layout`; from none with the option
+    "purge", and with "restore" when one of the tables is not there.
 
     One revision and its version row are one transaction, except that CREATE INDEX CONCURRENTLY commits before
     it (PostgreSQL); when the connection is in a transaction already, everything belongs to that one. With
-    --sql the statements are written down instead.
+    --sql the statements are written down instead. Where none of the tables exists, a revision is sent to PostgreSQL as
+    one statement.
     """
-    heads = _heads(context, layout)
+    connection = None if context.as_sql else context.connection
+    catalog = Catalog() if connection is None else read_catalog(connection, layout.schema)
+    heads = _heads(context, layout, catalog)
+    # Tables that nobody has made yet need no look at their rows: Alembic can write down how it makes them.
+    script = Script(context) if connection is not None and _writable(connection, layout, catalog) else None
+    writer = script.context if script else context
     schema = SchemaOperations(
-        context, layout, from_base=not heads, in_use=_tables_of_others(context, layout), progress=progress
+        context,
+        layout,
+        from_base=not heads,
+        in_use=_tables_of_others(connection, layout, catalog),
+        progress=progress,
+        catalog=catalog,
+        written_to=writer,
     )
     for step in context.opts["fn"](heads, context):
         with context.begin_transaction(_per_migration=True):
@@ -51,7 +65,9 @@ def walk(context: MigrationContext, layout: Layout, progress: Progress | None = 
                 progress(f"running {step}")
             schema.begin_revision()
             step.migration_fn(schema=schema)
-            _move(context, layout, schema, step.to_revisions[0] if step.to_revisions else None)
+            _move(writer, layout, schema, step.to_revisions[0] if step.to_revisions else None)
+            if script:
+                script.send()
 
 
 def read_revision(connection: Connection, layout: Layout) -> str | None:
@@ -68,11 +84,20 @@ def has_any_table(connection: Connection, layout: Layout) -> bool:
     return any(name in existing for name in layout.names.as_dict().values())
 
 
-def _heads(context: MigrationContext, layout: Layout) -> tuple[str, ...]:
+def _writable(connection: Connection, layout: Layout, catalog: Catalog) -> bool:
+    """Whether the revisions may be sent as scripts. Alembic writes a tab as blanks, in names too."""
+    names = layout.names.all()
+    named_plainly = not any("\t" in name for name in (*names, layout.schema or ""))
+    return connection.dialect.name == "postgresql" and named_plainly and names.isdisjoint(catalog.columns)
+
+
+def _heads(context: MigrationContext, layout: Layout, catalog: Catalog) -> tuple[str, ...]:
     if context.as_sql or context.connection is None:
         return context.get_current_heads()
-    revision = read_revision(context.connection, layout)
-    if revision is not None and context.purge:
+    known = NAME in catalog.columns
+    revision: str | None = context.connection.scalar(select_revision(layout)) if known else None
+    restores = context.opts.get("restore", False) and not layout.names.all() <= catalog.columns.keys()
+    if revision is not None and (context.purge or restores):
         with context.begin_transaction(_per_migration=True):
             context.connection.execute(delete_revision(layout))
         return ()
@@ -83,9 +108,8 @@ def _heads(context: MigrationContext, layout: Layout) -> tuple[str, ...]:
     return (revision,) if revision else ()
 
 
-def _tables_of_others(context: MigrationContext, layout: Layout) -> frozenset[str]:
-    connection = context.connection
-    if context.as_sql or connection is None or not inspect(connection).has_table(NAME, schema=layout.schema):
+def _tables_of_others(connection: Connection | None, layout: Layout, catalog: Catalog) -> frozenset[str]:
+    if connection is None or NAME not in catalog.columns:
         return frozenset()
     return tables_of_others(connection, layout)
 

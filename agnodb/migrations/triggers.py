@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agnodb.config import TRIGGER_EVENTS, object_name
+from agnodb.migrations.quoting import literal
 
 _PRESENT = {"insert": ("NEW",), "update": ("OLD", "NEW"), "delete": ("OLD",)}
 
@@ -52,11 +53,11 @@ class Notes:
         # Whoever may write to the table need not have rights on ours: the function has its owner's, and a search path
         # of its own, so that nobody's operators run with them. No WHEN: a column in one cannot be altered.
         insert = f"INSERT INTO {self.into} (row_key) VALUES"
-        old, new = (f"{insert} ({_literal(self.prefix)} || {row}.{self.key});" for row in ("OLD", "NEW"))
+        old, new = (f"{insert} ({literal(self.prefix)} || {row}.{self.key});" for row in ("OLD", "NEW"))
         same = f"IF TG_OP = 'UPDATE' AND NOT ({self._changed('IS DISTINCT FROM')}) THEN RETURN NULL; END IF; "
         body = (
             f"BEGIN {same if self.only else ''}"
-            f"IF to_regclass({_literal(self.into)}) IS NULL THEN RETURN NULL; END IF; "
+            f"IF to_regclass({literal(self.into)}) IS NULL THEN RETURN NULL; END IF; "
             f"IF TG_OP = 'TRUNCATE' THEN {insert} ('all'); RETURN NULL; END IF; "
             f"IF TG_OP = 'DELETE' OR (TG_OP = 'UPDATE' AND OLD.{self.key} <> NEW.{self.key}) THEN {old} END IF; "
             f"IF TG_OP <> 'DELETE' THEN {new} END IF; "
@@ -65,7 +66,7 @@ class Notes:
         function = self.qualified(self.names[0])
         made = [
             f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
-            f" SET search_path = pg_catalog, pg_temp AS {_literal(body)}"
+            f" SET search_path = pg_catalog, pg_temp AS {literal(body)}"
         ]
         for event, name in zip(TRIGGER_EVENTS, self.names, strict=True):
             made.append(
@@ -82,7 +83,7 @@ class Notes:
         made = []
         for event, name in zip(TRIGGER_EVENTS, self.names, strict=True):
             when = f" WHEN {self._changed('IS NOT')}" if event == "update" and self.only else ""
-            keys = " UNION ".join(f"SELECT {_literal(self.prefix)} || {row}.{self.key}" for row in _PRESENT[event])
+            keys = " UNION ".join(f"SELECT {literal(self.prefix)} || {row}.{self.key}" for row in _PRESENT[event])
             made.append(
                 f"CREATE TRIGGER IF NOT EXISTS {self.quote(name)} AFTER {event.upper()} ON {self.table}{when}"
                 f" BEGIN INSERT INTO {self.into} (row_key) {keys}; END"
@@ -91,7 +92,3 @@ class Notes:
 
     def _changed(self, differs: str) -> str:
         return " OR ".join(f"OLD.{column} {differs} NEW.{column}" for column in (self.key, *self.only))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

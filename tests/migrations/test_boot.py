@@ -3,27 +3,82 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from agno.session import AgentSession
 from migration_tools import AGNO_TABLES, OWN_TABLES, REPOSITORY, Database, make_agno_tables, shape
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from agnodb import AsyncPostgresDb
 from agnodb.config import Layout, TableNames, upgrade_command
-from agnodb.errors import ConfigurationError, SchemaOutdatedError, UnavailableError
+from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError, UnavailableError
 from agnodb.migrations import runner
 from agnodb.migrations.boot import ensure_schema
 from agnodb.migrations.head import HEAD
+from agnodb.testing.servers import PostgresAccess
+from agnodb.testing.wire import CountingProxy
 from agnodb.urls import async_url
 
 
 async def test_an_empty_database_is_filled(database: Database, engine: AsyncEngine) -> None:
     await ensure_schema(engine, database.layout)
     assert set(shape(database)) == {*AGNO_TABLES, *OWN_TABLES, "agnodb_version"}
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+async def test_an_empty_database_costs_few_round_trips(
+    postgres: Database, postgres_server: PostgresAccess, driver: str
+) -> None:
+    with CountingProxy(postgres_server.host, postgres_server.port) as proxy:
+        db = AsyncPostgresDb(db_url=proxy.url(postgres.url).replace("postgresql", f"postgresql+{driver}", 1))
+        with proxy.count() as wire:
+            await db.upsert_session(AgentSession(session_id="s"))
+        await db.close()
+    assert wire.round_trips <= 40  # a second login included: the connection that held the lock is given up
+    assert sum("CREATE TABLE" in text for text in wire.texts) == 2  # of the four revisions two make tables
+    assert sum("pg_catalog.pg_index" in text for text in wire.texts) <= 2
+    engine = postgres.engine()
+    assert await runner.check(engine, postgres.layout) == []
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+async def test_names_that_need_care_in_a_script(postgres: Database, driver: str) -> None:
+    names = {
+        "session_table": "it's",
+        "runs_table": 'a "b" \\n c',
+        "memory_table": "100%s :d",
+        "traces_table": "$agnodb$; END",
+    }
+    for tab in ("", "\t"):
+        layout = Layout("100%; 'x'" + tab, TableNames.from_arguments({key: name + tab for key, name in names.items()}))
+        engine = create_async_engine(async_url(postgres.url).set(drivername=f"postgresql+{driver}"))
+        await ensure_schema(engine, layout)
+        assert await runner.check(engine, layout) == []
+        assert set(shape(postgres, layout.schema)) == {*layout.names.all(), "agnodb_version"}
+        told = postgres.execute(f'SELECT tables FROM "{layout.schema}".agnodb_version')
+        assert json.loads(told[0][0]) == layout.names.as_dict()
+        await engine.dispose()
+
+
+async def test_a_script_that_fails_leaves_nothing(postgres: Database) -> None:
+    function = "ai.agnodb_insert_agno_runs_agno_metrics()"
+    postgres.execute("CREATE SCHEMA ai", f"CREATE FUNCTION {function} RETURNS int RETURN 1")
+    engine = postgres.engine()
+    with pytest.raises(AgnoDbError) as raised:
+        await ensure_schema(engine, postgres.layout)
+    assert raised.value.facts["sqlstate"] == "42P13"  # the last revision needs a function of this name
+    assert shape(postgres) == {}
+    postgres.execute(f"DROP FUNCTION {function}")
+    await ensure_schema(engine, postgres.layout)
+    assert postgres.versions() == {"default": HEAD}
+    await engine.dispose()
 
 
 async def test_at_head_it_is_one_statement(database: Database, engine: AsyncEngine) -> None:
