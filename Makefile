@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test quick matrix postgres-versions lint bench format stubs clean
+.PHONY: demo test quick matrix postgres-versions lint bench bench-full format stubs clean
 
 demo: .venv/ready
 	$(BIN)/agnodb demo
@@ -37,6 +37,9 @@ lint: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
+
+bench-full: .venv/ready
+	$(BIN)/python -m benchmarks --size full
 
 format: .venv/ready
 	$(BIN)/ruff check --fix .

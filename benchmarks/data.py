@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -126,6 +127,7 @@ class Data:
     listed: list[Item] = field(default_factory=list)
     saved_again: list[Item] = field(default_factory=list)
     memories: list[Item] = field(default_factory=list)
+    unread: Iterator[Item] = field(default_factory=lambda: iter(()))
     _new: int = 0
 
     @classmethod
@@ -138,6 +140,7 @@ class Data:
         # Made first, so the latest sessions, which the lists show, are the ones with few runs.
         data.short, data.long = sessions("short", UNREAD), sessions("long", CALLERS)
         data.growing, data.listed = sessions("growing", CALLERS), sessions("listed", LISTED)
+        data.unread = itertools.cycle(data.short)
         data.saved_again = [run_item(session, 0) for session in data.short[:CALLERS]]
         data.memories = [memory_item(n) for n in range(1000)]
         return data

@@ -1,4 +1,4 @@
-"""Clocks and counters."""
+"""Clocks and counters: sides in turns, one caller and sixteen, then the wire in a pass of its own."""
 
 from __future__ import annotations
 
@@ -6,89 +6,166 @@ import asyncio
 import gc
 import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from agnodb.testing.wire import CountingProxy
-from benchmarks.calls import Call
-from benchmarks.data import CALLERS, Data
-from benchmarks.sides import Side
+from agnodb.testing.wire import CountingProxy, Counts
 
-WARM_CALLS = 2 * CALLERS
-COUNTED_CALLS = 8
+CALLERS = 16
+LEAST, WARM, COUNTED = 3, 6, 4
 
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """One round of one call on one side."""
-
-    p50_ms: float
-    p95_ms: float
-    cpu_ms: float
-    """CPU time of this process, all its threads, for one call."""
-    calls_per_second: float
-    """With sixteen callers at the same time."""
+Call = Callable[[Any, Any], Awaitable[Any]]
+Inputs = Callable[[int], Sequence[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """What one warm call sends and receives."""
+@dataclass(frozen=True)
+class Row:
+    """What one side took for one thing: medians over the rounds, by metric."""
 
-    statements: float
-    round_trips: float
-    bytes_up: float
-    bytes_down: float
-
-
-async def timed(side: Side, call: Call, alone: Sequence[Any], together: Sequence[Any]) -> Timing:
-    """One round: `alone` one after the other, then `together` by sixteen callers."""
-    gc.collect()
-    milliseconds = []
-    cpu = time.process_time()
-    for item in alone:
-        start = time.perf_counter()
-        await call.call(side, item)
-        milliseconds.append((time.perf_counter() - start) * 1000)
-    cpu = time.process_time() - cpu
-
-    start = time.perf_counter()
-    await _callers(side, call, together)
-    seconds = time.perf_counter() - start
-    return Timing(
-        p50_ms=statistics.median(milliseconds),
-        p95_ms=statistics.quantiles(milliseconds, n=20)[-1],
-        cpu_ms=cpu * 1000 / len(alone),
-        calls_per_second=len(together) / seconds,
-    )
+    family: str
+    name: str
+    side: str
+    values: dict[str, float]
 
 
-async def _callers(side: Side, call: Call, items: Sequence[Any]) -> None:
-    async def caller(mine: Sequence[Any]) -> None:
+@dataclass(frozen=True)
+class Size:
+    """How long it takes. `seconds` bounds one side's calls in one round, of which there are never less than three."""
+
+    rounds: int
+    alone: int
+    together: int
+    seconds: float
+    millions: bool = False
+
+
+SIZES = {
+    "quick": Size(rounds=2, alone=10, together=2 * CALLERS, seconds=0.3),
+    "normal": Size(rounds=3, alone=60, together=10 * CALLERS, seconds=1.0),
+    "full": Size(rounds=6, alone=100, together=20 * CALLERS, seconds=3.0, millions=True),
+}
+
+
+@dataclass
+class Bench:
+    """One family's measurements, on a database of its own at `url` that `proxy` also leads to."""
+
+    family: str
+    url: str
+    proxy: CountingProxy
+    size: Size
+    rows: list[Row] = field(default_factory=list)
+    counts_only: bool = False
+    """Whether the clocks are left out: what is counted does not depend on the machine."""
+
+    def add(self, name: str, side: str, **values: float) -> None:
+        self.rows.append(Row(self.family, name, side, values))
+
+    async def compare(
+        self, name: str, call: Call, inputs: Inputs, sides: Sequence[Any], wired: Sequence[Any] = (), *,
+        together: bool = True, clocks: bool = True,
+    ) -> None:  # fmt: skip
+        """`call(side, input)` on every side in turns, an order that rotates; then counted on the sides `wired`.
+
+        `inputs` makes the arguments before the clock starts; they are the same for every side.
+        """
+        found: dict[str, dict[str, float]] = {side.name: {} for side in sides or wired}
+        if clocks and not self.counts_only:
+            rounds = await self._rounds(call, inputs, sides, together)
+            for side, timings in rounds.items():
+                found[side] = {metric: statistics.median(t[metric] for t in timings) for metric in timings[0]}
+        for side in wired:
+            found[side.name] |= await self._count(call, inputs, side)
+        for side, values in found.items():
+            self.add(name, side, **values)
+
+    async def _rounds(
+        self, call: Call, inputs: Inputs, sides: Sequence[Any], together: bool
+    ) -> dict[str, list[dict[str, float]]]:
+        for side in sides:
+            await _callers(side, call, inputs(CALLERS if together else 1))
+            for item in inputs(LEAST):
+                await call(side, item)
+        timings: dict[str, list[dict[str, float]]] = {side.name: [] for side in sides}
+        for number in range(self.size.rounds):
+            turn = number % len(sides)
+            alone, at_once = inputs(self.size.alone), inputs(self.size.together) if together else ()
+            for side in [*sides[turn:], *sides[:turn]]:
+                timings[side.name].append(await self._timed(side, call, alone, at_once))
+        return timings
+
+    async def _timed(self, side: Any, call: Call, alone: Sequence[Any], together: Sequence[Any]) -> dict[str, float]:
+        gc.collect()
+        milliseconds = []
+        cpu, began = time.process_time(), time.perf_counter()
+        for number, item in enumerate(alone):
+            start = time.perf_counter()
+            if number >= LEAST and start - began > self.size.seconds:
+                break
+            await call(side, item)
+            milliseconds.append((time.perf_counter() - start) * 1000)
+        cpu = time.process_time() - cpu
+        timing = {
+            "p50_ms": statistics.median(milliseconds),
+            "p95_ms": statistics.quantiles(milliseconds, n=20, method="inclusive")[-1],
+            "cpu_ms": cpu * 1000 / len(milliseconds),
+        }
+        if together:
+            # As many as take about the time allowed, each caller at least one.
+            some = max(CALLERS, min(len(together), int(self.size.seconds * 1500 / timing["p50_ms"])))
+            start = time.perf_counter()
+            await _callers(side, call, together[:some])
+            timing["calls_per_second"] = some / (time.perf_counter() - start)
+        return timing
+
+    async def _count(self, call: Call, inputs: Inputs, side: Any) -> dict[str, float]:
+        for item in inputs(WARM):
+            await call(side, item)
+        items = inputs(COUNTED)
+        with self.proxy.count() as counts:
+            for item in items:
+                await call(side, item)
+        return per_call(counts, len(items))
+
+
+def per_call(counts: Counts, calls: int) -> dict[str, float]:
+    names = ("statements", "round_trips", "bytes_up", "bytes_down")
+    return {name: getattr(counts, name) / calls for name in names}
+
+
+async def _callers(side: Any, call: Call, items: Sequence[Any]) -> None:
+    async def caller(mine: Iterable[Any]) -> None:
         for item in mine:
-            await call.call(side, item)
+            await call(side, item)
 
     await asyncio.gather(*(caller(items[n::CALLERS]) for n in range(CALLERS)))
 
 
-async def warm(side: Side, call: Call, data: Data) -> None:
-    """Connections opened, statements prepared, caches filled."""
-    inputs = call.inputs(data, WARM_CALLS)
-    await _callers(side, call, inputs)
-    for item in call.inputs(data, WARM_CALLS // call.weight):
-        await call.call(side, item)
+class Stopwatch:
+    """Adds up time and CPU spent inside the awaited methods of a database: the database layer's part of a turn."""
 
+    def __init__(self, db: Any, methods: Iterable[str]) -> None:
+        self.seconds = 0.0
+        self._inside = 0
+        for name in methods:
+            setattr(db, name, self._timing(getattr(db, name)))
 
-async def counted(proxy: CountingProxy, side: Side, call: Call, data: Data) -> Wire:
-    """The wire of one call, on a side whose connections go through the proxy."""
-    for item in call.inputs(data, COUNTED_CALLS):
-        await call.call(side, item)
-    with proxy.count() as counts:
-        for item in call.inputs(data, COUNTED_CALLS):
-            await call.call(side, item)
-    return Wire(
-        statements=counts.statements / COUNTED_CALLS,
-        round_trips=counts.round_trips / COUNTED_CALLS,
-        bytes_up=counts.bytes_up / COUNTED_CALLS,
-        bytes_down=counts.bytes_down / COUNTED_CALLS,
-    )
+    def _timing(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def timed(*args: Any, **kwargs: Any) -> Any:
+            with self._running():
+                return await method(*args, **kwargs)
+
+        return timed
+
+    @contextmanager
+    def _running(self) -> Any:
+        start = time.perf_counter()
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            if not self._inside:
+                self.seconds += time.perf_counter() - start

@@ -1,111 +1,53 @@
-"""Medians over the rounds, ratios between the sides, and the promise."""
+"""The tables, as Markdown: what was measured, the goals, what failed."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-from rich.table import Table
+from benchmarks.goals import GOALS
+from benchmarks.measure import Row
 
-from benchmarks.calls import CALLS
-from benchmarks.measure import Timing, Wire
-
-RATIOS = (("agno", "agnodb"), ("agnodb", "floor"))
-PROMISED_RATIO = 2.0
-METRICS = tuple(field.name for field in fields(Timing))
-
-
-@dataclass(frozen=True)
-class Results:
-    """All that was measured, by call and side."""
-
-    environment: Mapping[str, Any]
-    timings: Mapping[str, Mapping[str, list[Timing]]]
-    wires: Mapping[str, Mapping[str, Wire]]
-
-    def median(self, call: str, side: str, metric: str) -> float:
-        return float(statistics.median(getattr(timing, metric) for timing in self.timings[call][side]))
-
-    def ratio(self, call: str, over: str, under: str, metric: str) -> float:
-        """The median of the rounds' own ratios: the two sides of one round ran within moments of each other."""
-        pairs = zip(self.timings[call][over], self.timings[call][under], strict=True)
-        return float(statistics.median(getattr(one, metric) / getattr(other, metric) for one, other in pairs))
-
-    def promise(self) -> dict[str, float]:
-        """agno's client CPU over agnodb's, of each call of which at most half was promised."""
-        return {call.name: self.ratio(call.name, "agno", "agnodb", "cpu_ms") for call in CALLS if call.promised}
-
-    def kept(self) -> bool:
-        return all(ratio >= PROMISED_RATIO for ratio in self.promise().values())
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "environment": dict(self.environment),
-            "calls": [self._call(name) for name in self.timings],
-            "promise": {
-                "at_least": PROMISED_RATIO, "cpu_ratio_agno_to_agnodb": self.promise(), "kept": self.kept(),
-            },
-        }  # fmt: skip
-
-    def _call(self, name: str) -> dict[str, Any]:
-        sides = {
-            side: {
-                **{metric: round(self.median(name, side, metric), 4) for metric in METRICS},
-                **asdict(self.wires[name][side]),
-                "rounds": [asdict(timing) for timing in rounds],
-            }
-            for side, rounds in self.timings[name].items()
-        }
-        ratios = {
-            f"{over}/{under}": {metric: round(self.ratio(name, over, under, metric), 3) for metric in METRICS}
-            for over, under in RATIOS
-        }
-        return {"name": name, "sides": sides, "ratios": ratios}
+COLUMNS = {
+    "p50_ms": "p50 ms", "p95_ms": "p95 ms", "cpu_ms": "CPU ms", "turn_cpu_ms": "CPU ms of the turn",
+    "calls_per_second": "calls/s, 16 callers", "statements": "statements", "round_trips": "round trips",
+    "bytes_up": "KB up", "bytes_down": "KB down",
+}  # fmt: skip
 
 
-def measured_table(results: Results) -> Table:
-    table = Table(title="Medians over the rounds", title_justify="left")
-    table.add_column("call")
-    table.add_column("side")
-    headings = ("p50 ms", "p95 ms", "CPU ms", "calls/s, 16 callers", "statements", "round trips", "KB up", "KB down")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for call, sides in results.timings.items():
-        for position, side in enumerate(sides):
-            wire = results.wires[call][side]
-            table.add_row(
-                call if position == 0 else "",
-                side,
-                *(f"{results.median(call, side, metric):.2f}" for metric in METRICS[:3]),
-                f"{results.median(call, side, 'calls_per_second'):.0f}",
-                *(f"{count:.3g}" for count in (wire.statements, wire.round_trips)),
-                *(f"{count / 1024:.1f}" for count in (wire.bytes_up, wire.bytes_down)),
-                end_section=position == len(sides) - 1,
-            )
-    return table
+def markdown(environment: Mapping[str, Any], rows: Sequence[Row], failed: Mapping[str, str]) -> str:
+    """The whole page."""
+    lines = ["# Measured", "", ", ".join(f"{name} {value}" for name, value in environment.items()), ""]
+    lines += [f"**{family} failed**: `{error}`\n" for family, error in failed.items()]
+    lines += _goals(rows)
+    for family, some in groupby(rows, key=lambda row: row.family):
+        lines += ["", f"## {family}", "", *_table(list(some))]
+    return "\n".join(lines) + "\n"
 
 
-def ratio_table(results: Results) -> Table:
-    table = Table(title="Ratios (medians of the rounds' ratios)", title_justify="left")
-    table.add_column("call")
-    for over, under in RATIOS:
-        for heading in ("p50", "CPU", "calls/s"):
-            table.add_column(f"{over}/{under}\n{heading}", justify="right")
-    for call in results.timings:
-        ratios = [
-            f"{results.ratio(call, over, under, metric):.2f}"
-            for over, under in RATIOS
-            for metric in ("p50_ms", "cpu_ms", "calls_per_second")
-        ]
-        table.add_row(call, *ratios)
-    return table
+def _goals(rows: Sequence[Row]) -> Iterator[str]:
+    yield from ("## Goals", "", "| what | ratio of | goal | measured | |", "|---|---|---|---|---|")
+    for goal in GOALS:
+        ratio = goal.measured(rows)
+        bound = f"{'at least' if goal.at_least else 'at most'} {goal.bound:g}x"
+        found = ("not measured", "") if ratio is None else (f"{ratio:.2f}x", goal.verdict(ratio))
+        name = f"{goal.name} / {goal.under_name}" if goal.under_name else goal.name
+        yield f"| {name} | {COLUMNS[goal.metric]}, {goal.over}/{goal.under} | {bound} | {found[0]} | {found[1]} |"
 
 
-def verdict(results: Results) -> str:
-    lines = [
-        f"{'kept  ' if ratio >= PROMISED_RATIO else 'BROKEN'} {call}: agno's adapter takes {ratio:.2f} times the CPU"
-        for call, ratio in results.promise().items()
-    ]
-    return "\n".join([f"Promised: at least {PROMISED_RATIO:g} times the client CPU of agnodb.", *lines])
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    metrics = [metric for metric in COLUMNS if any(metric in row.values for row in rows)]
+    yield "| what | side | " + " | ".join(COLUMNS[metric] for metric in metrics) + " |"
+    yield "|---" * (len(metrics) + 2) + "|"
+    for row in rows:
+        cells = (_cell(metric, row.values.get(metric)) for metric in metrics)
+        yield f"| {row.name} | {row.side} | " + " | ".join(cells) + " |"
+
+
+def _cell(metric: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    if metric.startswith("bytes"):
+        return f"{value / 1024:.1f}"
+    return f"{value:.0f}" if metric == "calls_per_second" else f"{value:.3g}" if value < 100 else f"{value:.0f}"

@@ -75,11 +75,11 @@ class Floor:
 
     def __init__(self, url: str, schema: str) -> None:
         self.schema, self._url = schema, url
-        self._sql = statements.Floor(schema)
+        self.sql = statements.Floor(schema)
         self._free: asyncio.LifoQueue[asyncpg.Connection] = asyncio.LifoQueue()
         self._opened: list[asyncpg.Connection] = []
 
-    async def _fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         if self._free.empty() and len(self._opened) < CALLERS:
             connection = await asyncpg.connect(self._url)
             self._opened.append(connection)
@@ -93,23 +93,23 @@ class Floor:
             self._free.put_nowait(connection)
 
     async def upsert_session(self, item: Item) -> Any:
-        return await self._fetch(self._sql.upsert_session, *item.row.values())
+        return await self.fetch(self.sql.upsert_session, *item.row.values())
 
     async def upsert_run(self, item: Item) -> Any:
-        return await self._fetch(self._sql.upsert_run, *item.row.values())
+        return await self.fetch(self.sql.upsert_run, *item.row.values())
 
     async def upsert_user_memory(self, item: Item) -> Any:
-        return await self._fetch(self._sql.upsert_memory, *item.row.values())
+        return await self.fetch(self.sql.upsert_memory, *item.row.values())
 
     async def get_session(self, item: Item) -> Any:
         session_id = item.row["session_id"]
-        sessions = await self._fetch(self._sql.session, session_id)
-        return sessions, await self._fetch(self._sql.runs, session_id)
+        sessions = await self.fetch(self.sql.session, session_id)
+        return sessions, await self.fetch(self.sql.runs, session_id)
 
     async def get_sessions(self, page: int, runs: bool) -> Any:
-        sessions = await self._fetch(self._sql.sessions, PAGE, (page - 1) * PAGE)
+        sessions = await self.fetch(self.sql.sessions, PAGE, (page - 1) * PAGE)
         chosen = [session["session_id"] for session in sessions]
-        return sessions, await self._fetch(self._sql.runs_of, chosen) if runs else []
+        return sessions, await self.fetch(self.sql.runs_of, chosen) if runs else []
 
     def view(self, result: Any) -> View:
         sessions, runs = result

@@ -39,6 +39,7 @@ class Floor:
         self.upsert_memory = f"{saved} WHERE {owner} RETURNING {as_text(MEMORY_COLUMNS)}"
         self.session = f"SELECT {as_text(SESSION_COLUMNS)} FROM {sessions} WHERE session_id = $1"
         self.runs = f"SELECT session_id, run_data::text FROM {runs} WHERE session_id = $1 ORDER BY run_index"
+        self.last_run = f"SELECT run_data::text FROM {runs} WHERE session_id = $1 ORDER BY run_index DESC LIMIT 1"
         self.sessions = (
             f"SELECT {as_text(SESSION_COLUMNS)}, (SELECT count(*) FROM {sessions}) FROM {sessions}"
             " ORDER BY created_at DESC, session_id DESC LIMIT $1 OFFSET $2"
