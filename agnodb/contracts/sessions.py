@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from agnodb.filters import Page
+from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord
 
 
@@ -16,6 +17,19 @@ class SessionRepository(Protocol):
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
         """The session, or None when there is none (of that owner and type). One statement."""
+        ...
+
+    async def get_with_runs(
+        self, session_id: str, known: KnownRuns, *, user_id: str | None = None
+    ) -> tuple[SessionRecord, list[StoredRun]] | None:
+        """The session (of that owner) and, of its runs in order, those after `known.last`: as `runs.stored` gives
+        them. Where the database tells versions of rows, one statement, which reads no document that is known and sends
+        no more for more runs; elsewhere two, and no run has a place.
+
+        None where there is no such session, its runs up to `known.last` are not the known ones, or there are many
+        others: `get` and `runs.stored` tell which. Must not be called inside a transaction: what is read there may
+        never be stored.
+        """
         ...
 
     async def page(

@@ -12,7 +12,7 @@ from agnodb.records.knowledge import KnowledgeRecord
 from agnodb.records.learnings import LearningRecord
 from agnodb.records.memories import MemoryRecord, UserMemories
 from agnodb.records.metrics import MetricRecord
-from agnodb.records.runs import RunRecord, StoredRun
+from agnodb.records.runs import KnownRuns, RunRecord, StoredRun
 from agnodb.records.schedule_runs import ScheduleRunRecord
 from agnodb.records.schedules import ScheduleRecord
 from agnodb.records.sessions import SessionRecord
@@ -30,7 +30,10 @@ class SyncMethods:
         deserialize: bool | None = True,
         runs_limit: int | None = None,
     ) -> Any:
-        """The session with its runs in order, or None. At most two statements.
+        """The session with its runs in order, or None.
+
+        Two statements. On PostgreSQL one where its runs were read before, and three where one of them was deleted
+        since, or one that is not among the last eight was changed.
 
         `runs_limit` attaches only the last so many runs that are history for a model. The run objects of an agent's
         session are shared with other reads of it: copy what you change, as agno does, or take `deserialize=False`.
@@ -641,6 +644,18 @@ class SyncSessionRepository(SyncRepository):
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
         """The session, or None when there is none (of that owner and type). One statement."""
+
+    def get_with_runs(
+        self, session_id: str, known: KnownRuns, *, user_id: str | None = None
+    ) -> tuple[SessionRecord, list[StoredRun]] | None:
+        """The session (of that owner) and, of its runs in order, those after `known.last`: as `runs.stored` gives
+        them. Where the database tells versions of rows, one statement, which reads no document that is known and sends
+        no more for more runs; elsewhere two, and no run has a place.
+
+        None where there is no such session, its runs up to `known.last` are not the known ones, or there are many
+        others: `get` and `runs.stored` tell which. Must not be called inside a transaction: what is read there may
+        never be stored.
+        """
 
     def page(
         self,

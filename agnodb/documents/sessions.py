@@ -16,6 +16,7 @@ from agnodb.documents.session_saves import SessionSaves
 from agnodb.documents.store import Refused, Write
 from agnodb.errors import UnavailableError
 from agnodb.filters import Page, present
+from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.rules.ownership import may_write
 from agnodb.rules.searching import contains
@@ -32,6 +33,15 @@ class DocumentSessionRepository(SessionSaves):
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
         return await self.find(session_id, **present(user_id=user_id, session_type=session_type))
+
+    async def get_with_runs(
+        self, session_id: str, known: KnownRuns, *, user_id: str | None = None
+    ) -> tuple[SessionRecord, list[StoredRun]] | None:
+        session = await self.get(session_id, user_id=user_id)
+        if session is None:
+            return None
+        # Without places nobody knows a part of the runs.
+        return session, await DocumentRunRepository(self._executor, self._collections).stored(session_id)
 
     async def page(
         self,

@@ -14,20 +14,34 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
-from agnodb.records.runs import StoredRun
+from agnodb.records.runs import KnownRuns, StoredRun, known_runs
 
 DEFAULT_MEGABYTES = 64.0
+
+
+class Kept(NamedTuple):
+    """A run that is kept."""
+
+    made: Any
+    size: int
+    """The bytes of its stored text."""
+    place: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """What is kept of one session. Never changed: a reader may hold on to it."""
 
-    runs: Mapping[Hashable, tuple[Any, int]] = field(default_factory=dict)
-    """Token -> the object and the bytes of its stored text, in order."""
+    runs: Mapping[Hashable, Kept] = field(default_factory=dict)
+    """Token -> the run, in order."""
     size: int = 0
+
+    def known(self) -> KnownRuns | None:
+        """What to tell a database of these; None where there are none, or it would be long."""
+        return known_runs([*self.runs], [run.place for run in self.runs.values()]) if self.runs else None
 
 
 _NOTHING = Held()
@@ -61,12 +75,23 @@ class RunCache:
 
         They are kept from now on, instead of `held`.
         """
-        runs: dict[Hashable, tuple[Any, int]] = {}
-        for run in stored:
-            known = held.runs.get(run.token)
-            runs[run.token] = (make(run.load()), run.size) if known is None and run.load is not None else _found(known)
-        self._keep(session_id, Held(runs, sum(size for _, size in runs.values())))
-        return [made for made, _ in runs.values() if made is not None]
+        return self._kept(session_id, _runs(held, stored, make))
+
+    def changed(
+        self,
+        session_id: str,
+        held: Held,
+        known: KnownRuns,
+        recent: Iterable[StoredRun],
+        make: Callable[[Any], Any],
+    ) -> list[Any]:
+        """As `objects`, where what is stored now are the `known.count` first runs of `held` and the `recent` ones."""
+        before = dict(islice(held.runs.items(), known.count))
+        return self._kept(session_id, before | _runs(held, recent, make))
+
+    def _kept(self, session_id: str, runs: Mapping[Hashable, Kept]) -> list[Any]:
+        self._keep(session_id, Held(runs, sum([run.size for run in runs.values()])))
+        return [run.made for run in runs.values() if run.made is not None]
 
     def _keep(self, session_id: str, held: Held) -> None:
         with self._lock:
@@ -79,7 +104,18 @@ class RunCache:
                 self._size -= self._sessions.popitem(last=False)[1].size
 
 
-def _found(known: tuple[Any, int] | None) -> tuple[Any, int]:
+def _runs(held: Held, stored: Iterable[StoredRun], make: Callable[[Any], Any]) -> dict[Hashable, Kept]:
+    runs: dict[Hashable, Kept] = {}
+    for run in stored:
+        known = held.runs.get(run.token)
+        if known is None and run.load is not None:
+            runs[run.token] = Kept(make(run.load()), run.size, run.place)
+        else:
+            runs[run.token] = _found(known)
+    return runs
+
+
+def _found(known: Kept | None) -> Kept:
     if known is None:
         raise LookupError("a repository left out a run that was not known")
     return known

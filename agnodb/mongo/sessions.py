@@ -10,8 +10,10 @@ from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.mongo.documents import texts
 from agnodb.mongo.ownership import may_write
+from agnodb.mongo.runs import MongoRunRepository
 from agnodb.mongo.searching import contains
 from agnodb.mongo.session_saves import SessionSaves
+from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.rules.session_saves import ACTIVE, COMPONENT, inserted, save
 from agnodb.rules.values import integer_in, text_in
@@ -27,6 +29,15 @@ class MongoSessionRepository(SessionSaves):
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
         return await self.find(session_id=session_id, **present(user_id=user_id, session_type=session_type))
+
+    async def get_with_runs(
+        self, session_id: str, known: KnownRuns, *, user_id: str | None = None
+    ) -> tuple[SessionRecord, list[StoredRun]] | None:
+        session = await self.get(session_id, user_id=user_id)
+        if session is None:
+            return None
+        # Without places nobody knows a part of the runs.
+        return session, await MongoRunRepository(self._executor, self._collections).stored(session_id)
 
     async def page(
         self,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import reduce
+from operator import xor
+from typing import Any, cast
 
 from agnodb.records.base import Record
 
 HISTORY_SKIP_STATUSES = ("PAUSED", "CANCELLED", "ERROR", "REGENERATED")
 """Runs with these statuses are not history for a model (agno 3.1 `agno.run.base.HISTORY_SKIP_STATUSES`)."""
+RECENT, MOST_RECENT = 8, 64
+"""So many of a session's last runs are known each by its token; and at most, where many have one place or none."""
+FIRST_PLACE = -(2**63)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,3 +50,37 @@ class StoredRun:
     """The bytes of its stored text; 0 where that was not read."""
     load: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
     """Gives its document, made anew each time; None where the caller knows the token."""
+    place: int | None = None
+    """Its `run_index`; None also where tokens are no numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRuns:
+    """What somebody knows of a session's runs, short enough to be sent with every read: see `known_runs`."""
+
+    last: int = FIRST_PLACE
+    """The runs up to this place are known by their number and their digest: all tokens, each XOR the next."""
+    count: int = 0
+    digest: int = 0
+    recent: tuple[Hashable, ...] = ()
+    """The tokens of those after it, and of those without a place."""
+
+
+def known_runs(tokens: Sequence[Hashable], places: Sequence[int | None]) -> KnownRuns | None:
+    """Tells what is known of runs in order; None where it would not be short.
+
+    A turn saves its run more than once, so the last ones are known each by itself. Runs at one place are not parted:
+    who reads up to a place reads all of them.
+    """
+    cut = max(0, len(tokens) - RECENT)
+    while cut and places[cut - 1] is None:
+        cut -= 1
+    while 0 < cut < len(places) and places[cut] == places[cut - 1]:
+        cut += 1
+    if len(tokens) - cut > MOST_RECENT:
+        return None
+    last = places[cut - 1] if cut else None
+    if last is None:
+        return KnownRuns(recent=tuple(tokens))
+    digest = reduce(xor, cast("Sequence[int]", tokens[:cut]))
+    return KnownRuns(last, cut, digest, tuple(tokens[cut:]))

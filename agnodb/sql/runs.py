@@ -12,8 +12,10 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     String,
+    Text,
     bindparam,
     case,
+    cast,
     func,
     literal,
     or_,
@@ -27,6 +29,7 @@ from agnodb.filters import Page, present
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
 from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write, of_writable
+from agnodb.sql.recent_runs import stored_run
 from agnodb.sql.repository import SqlRepository, constants
 from agnodb.text import decode_text
 
@@ -106,18 +109,15 @@ class SqlRunRepository(SqlRepository[RunRecord]):
             ]
         tokens = self.dialect.texts(str(token) for token in known)
         rows = await self.run("stored_since", self._stored_since, {**session, "known": tokens})
-        return [
-            StoredRun(token) if text is None else StoredRun(token, len(text), partial(codec.decode, text))
-            for token, text in rows
-        ]
+        return [stored_run(*row) for row in rows]
 
     def _stored(self) -> Executable:
         return select(self.key, self._document).where(self._in_session).order_by(*self._order)
 
     def _stored_since(self) -> Executable:
         token: Any = self.dialect.row_token(self.table)
-        document = case((self.dialect.any_of(token, "known"), None), else_=self._document)
-        return select(token, document).where(self._in_session).order_by(*self._order)
+        document = case((self.dialect.any_of(cast(token, Text), "known"), None), else_=self._document)
+        return select(token, document, self.table.c.run_index).where(self._in_session).order_by(*self._order)
 
     async def history(self, session_id: str, limit: int) -> list[Any]:
         limit = Page(limit).checked(self.listing).limit or 0

@@ -10,12 +10,15 @@ from sqlalchemy import BigInteger, ColumnElement, Executable, String, Update, bi
 from agnodb import clock, codec
 from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
+from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS
 from agnodb.rules.session_saves import ACTIVE, COMPONENT, inserted, save
 from agnodb.rules.values import integer_in, text_in
+from agnodb.sql import recent_runs
 from agnodb.sql.ownership import may_write
 from agnodb.sql.repository import constants
+from agnodb.sql.runs import SqlRunRepository
 from agnodb.sql.searching import any_match, bound_patterns, document_patterns
 from agnodb.sql.session_saves import SessionSaves
 
@@ -30,6 +33,25 @@ class SqlSessionRepository(SessionSaves):
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
         return await self.find(session_id=session_id, **present(user_id=user_id, session_type=session_type))
+
+    async def get_with_runs(
+        self, session_id: str, known: KnownRuns, *, user_id: str | None = None
+    ) -> tuple[SessionRecord, list[StoredRun]] | None:
+        if self.dialect.row_token(self.tables.runs) is None:
+            session = await self.get(session_id, user_id=user_id)
+            if session is None:
+                return None
+            # Without places nobody knows a part of the runs.
+            return session, await SqlRunRepository(self._executor, self._statements).stored(session_id)
+        filters = present(session_id=session_id, user_id=user_id)
+        bound = {**self.rows.parameters(filters), **recent_runs.parameters(self.dialect, known)}
+        rows = await self.run("get_with_runs", self._get_with_runs, bound, *sorted(filters))
+        return (self.read(rows[0]), recent_runs.read(rows[0][-3:])) if rows else None
+
+    def _get_with_runs(self, *names: str) -> Executable:
+        session_id = self.rows.binds(("session_id",))["session_id"]
+        source, columns = recent_runs.joined(self.table, self.dialect, self.tables.runs, session_id)
+        return select(*self.rows.selected(), *columns).select_from(source).where(*self.equal(names))
 
     async def page(
         self,

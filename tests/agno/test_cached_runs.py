@@ -19,6 +19,8 @@ from agnodb import PostgresDb, SqliteDb
 
 SEEDS = range(4)
 STEPS = 40
+LONG = 30
+"""More runs than are known one by one."""
 
 
 def shown(session: Any) -> Any:
@@ -29,10 +31,10 @@ def a_run(number: int, text: str) -> RunOutput:
     return RunOutput(run_id=f"r{number}", session_id="s", agent_id="a", user_id="u", content=text, created_at=number)
 
 
-async def step(writers: list[Any], chance: random.Random) -> None:
+async def step(writers: list[Any], chance: random.Random, runs: int) -> None:
     """One write, by one of those who use the database."""
     db = chance.choice(writers)
-    number = chance.randrange(8)
+    number = chance.randrange(runs)
     kind = chance.choice(("save", "save", "save", "delete", "patch", "session", "all"))
     if kind == "save":
         await db.upsert_run(a_run(number, f"text {chance.random()}"), "s", "u", number)
@@ -47,6 +49,43 @@ async def step(writers: list[Any], chance: random.Random) -> None:
         await db.upsert_session(AgentSession(session_id="s", agent_id="a", user_id="u", created_at=1))
 
 
+def move(place: Place, chance: random.Random) -> None:
+    """A run gets the place of another, or none, as rows of agno's own adapter may have it."""
+    number, to = chance.randrange(LONG), chance.choice(("NULL", str(chance.randrange(LONG)), "run_index + 1"))
+    where = f"run_id = 'r{number}'" if chance.random() < 0.8 else f"run_id < 'r{number}'"
+    place.execute(f"UPDATE agno_runs SET run_index = {to} WHERE {where}")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_long_conversation_is_read_as_an_uncached_one(place: Place, seed: int) -> None:
+    """Runs are added, saved again, deleted and moved, at the end and in the middle: most reads are one statement, and
+    each of them tells what is there."""
+    chance = random.Random(seed)
+    theirs, told = place.agnos(), 0
+    async with place.ours() as cached, place.ours(run_cache_mb=0) as plain:
+        await cached.create_tables()
+        await cached.upsert_session(AgentSession(session_id="s", agent_id="a", user_id="u", created_at=1))
+        for number in range(LONG):
+            await cached.upsert_run(a_run(number, "first"), "s", "u")
+        await cached.get_session("s")
+        for number in range(LONG, LONG + STEPS):
+            kind = chance.choice(("new", "again", "again", "nothing", "any", "any", "move"))
+            if kind in ("new", "again"):
+                last = number if kind == "new" else number - chance.randrange(1, 4)
+                await chance.choice([cached, theirs]).upsert_run(a_run(last, f"text {chance.random()}"), "s", "u")
+            elif kind == "any":
+                await step([cached, theirs], chance, LONG)
+            elif kind == "move":
+                move(place, chance)
+            before = cached.statements_run
+            found = shown(await cached.get_session("s"))
+            told += cached.statements_run == before + 1
+            assert found == shown(await plain.get_session("s"))
+            assert await cached.get_session("s", user_id="somebody else") is None
+    await theirs.close()
+    assert told > STEPS / 4 if place.kind == "postgresql" else not told
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_cached_read_gives_what_an_uncached_one_gives(place: Place, seed: int) -> None:
     chance = random.Random(seed)
@@ -55,7 +94,7 @@ async def test_a_cached_read_gives_what_an_uncached_one_gives(place: Place, seed
         await cached.create_tables()
         await cached.upsert_session(AgentSession(session_id="s", agent_id="a", user_id="u", created_at=1))
         for _ in range(STEPS):
-            await step([cached, other, theirs], chance)
+            await step([cached, other, theirs], chance, 8)
             wanted = shown(await plain.get_session("s"))
             assert shown(await cached.get_session("s")) == wanted
             if chance.random() < 0.3:
@@ -73,14 +112,14 @@ async def test_a_run_that_takes_the_place_of_a_deleted_one_is_not_taken_for_it(p
     async with place.ours() as db:
         await db.upsert_session(AgentSession(session_id="s", agent_id="a", user_id="u", created_at=1))
         async with db.transaction() as tx:
-            for number in range(3):
+            for number in range(LONG):
                 await tx.upsert_run(a_run(number, f"text {number}"), "s", "u")
-        assert len((await db.get_session("s")).runs) == 3
+        assert len((await db.get_session("s")).runs) == LONG
         await db.delete_run("r0")
         if place.kind == "postgresql":
             with psycopg.connect(place.url, autocommit=True) as connection:
                 connection.execute("VACUUM FULL ai.agno_runs")
-        assert [run.content for run in (await db.get_session("s")).runs] == ["text 1", "text 2"]
+        assert [run.content for run in (await db.get_session("s")).runs] == [f"text {n}" for n in range(1, LONG)]
 
 
 async def test_what_is_read_in_a_transaction_is_not_kept(place: Place) -> None:

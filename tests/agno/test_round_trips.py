@@ -261,20 +261,54 @@ async def test_what_is_read_does_not_grow_with_the_table(
     assert read[1] <= read[0] * 1.1
 
 
-async def test_a_turn_reads_what_changed_however_long_the_conversation(proxy: CountingProxy, postgres_url: str) -> None:
-    """Runs of 20 KB: a steady read sends the one that is new, and a token for each of the others."""
-    body, read = "x" * 20_000, []
+@pytest.mark.parametrize("size", [20_000, 50])
+async def test_a_turn_reads_what_changed_however_long_the_conversation(
+    proxy: CountingProxy, postgres_url: str, size: int
+) -> None:
+    """A steady read, one after a new run and one after the last run was saved again are one statement each."""
+    reads: list[list[tuple[int, int]]] = []
     async with AsyncPostgresDb(db_url=proxy.url(postgres_url)) as db:
         await db.upsert_session(AgentSession(session_id="s", agent_id="a", user_id="u", created_at=1))
-        for number in range(60):
-            run = RunOutput(run_id=f"r{number}", session_id="s", agent_id="a", user_id="u", content=body)
-            await db.upsert_run(run, "s", "u")
-            with proxy.count() as counts:
-                session = await db.get_session("s")
-            assert len(session.runs) == number + 1
-            if number > 5:
-                assert counts.round_trips == 2
-                read.append(counts.bytes_down)
-    # A token has some twenty bytes, each way.
-    assert max(read) - min(read) < 60 * 60
-    assert max(read) < 2 * len(body)
+
+        async def save(number: int, letter: str = "x", to: Any = db) -> None:
+            made = RunOutput(run_id=f"r{number:04}", session_id="s", agent_id="a", user_id="u", content=letter * size)
+            await to.upsert_run(made, "s", "u")
+
+        stored = 0
+        for length in (10, 100 if size > 1000 else 1000):
+            async with db.transaction() as tx:
+                for number in range(stored, length):
+                    await save(number, to=tx)
+            for _ in range(7):  # until statements are planned once and for all
+                await db.get_session("s", user_id="u")
+            costs = []
+            for letter in ("", "x", "y"):
+                if letter:
+                    await save(length, letter)
+                with proxy.count() as counts:
+                    found = await db.get_session("s", user_id="u")
+                assert (counts.round_trips, counts.statements) == (1, 1)
+                assert len(found.runs) == length + bool(letter)
+                assert not letter or found.runs[-1].content == letter * size
+                costs.append((counts.bytes_up, counts.bytes_down))
+            reads.append(costs)
+            stored = length + 1
+    for short, long in zip(*reads, strict=True):
+        assert abs(long[0] - short[0]) < 64
+        assert abs(long[1] - short[1]) < 64
+    steady_up, steady_down = reads[1][0]
+    assert max(steady_up, steady_down) < 1000
+    assert max(down for _, down in reads[1]) < 1000 + 2 * size
+
+
+async def test_a_read_after_a_change_of_an_old_run_is_three_round_trips(proxy: CountingProxy, db: Any) -> None:
+    await db.upsert_session(session())
+    for number in range(20):
+        await db.upsert_run(run(number), "s", "u")
+    for change in (lambda: db.upsert_run(run(3), "s", "u"), lambda: db.delete_run("r5")):
+        await steady(proxy, lambda db: db.get_session("s", user_id="u"), db)
+        await change()
+        with proxy.count() as counts:
+            await db.get_session("s", user_id="u")
+        assert (counts.round_trips, counts.statements) == (3, 3)
+        assert await cost(proxy, lambda db: db.get_session("s", user_id="u"), db) == (1, 1)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agnodb.executors.run_cache import RunCache
-from agnodb.records.runs import StoredRun
+from agnodb.records.runs import MOST_RECENT, RECENT, KnownRuns, StoredRun, known_runs
 
 MEGABYTE = 1024 * 1024
 
@@ -72,3 +72,41 @@ def test_it_keeps_no_more_than_it_may(reads: list[tuple[str, int]]) -> None:
         read(cache, session, stored(f"{number}", size))
         assert cache.size == sum(cache.held(name).size for name in "abcdef") <= 2 * MEGABYTE
         assert cache.held(session).size == size
+
+
+def test_all_but_the_last_runs_are_told_by_number_and_digest() -> None:
+    tokens = [1 << number for number in range(RECENT + 3)]
+    known = known_runs(tokens, [*range(RECENT + 3)])
+    assert known == KnownRuns(last=2, count=3, digest=0b111, recent=tuple(tokens[3:]))
+
+
+def test_few_runs_are_all_told_by_their_tokens() -> None:
+    assert known_runs(["a", "b"], [None, None]) == KnownRuns(recent=("a", "b"))
+    assert RunCache(1).held("s").known() is None
+
+
+def test_runs_at_one_place_are_told_together() -> None:
+    known = known_runs([*range(20)], [0, 1, *[2] * 17, 3])
+    assert known is not None
+    assert (known.last, known.count, known.recent) == (2, 19, (19,))
+
+
+def test_runs_without_a_place_are_told_by_their_tokens_while_they_are_few() -> None:
+    known = known_runs([*range(30)], [0, *[None] * 29])
+    assert known is not None
+    assert (known.last, known.count, len(known.recent)) == (0, 1, 29)
+    assert known_runs([*range(100)], [*range(99 - MOST_RECENT), *[None] * (MOST_RECENT + 1)]) is None
+
+
+def test_runs_behind_those_that_are_known_follow_them() -> None:
+    cache = RunCache(1)
+    runs = [StoredRun(number, 10, lambda: {"n": 0}, number) for number in range(12)]
+    first = cache.objects("s", cache.held("s"), runs, dict)
+    held = cache.held("s")
+    known = held.known()
+    assert known is not None
+    recent = [*(StoredRun(number, place=number) for number in known.recent[1:]), StoredRun(50, 10, dict, 50)]
+    second = cache.changed("s", held, known, recent, dict)
+    assert [id(run) for run in second[:-1]] == [id(run) for n, run in enumerate(first) if n != known.count]
+    assert [*cache.held("s").runs] == [*range(known.count), *known.recent[1:], 50]
+    assert cache.size == 120

@@ -21,22 +21,43 @@ class SessionMethods(Methods):
         deserialize: bool | None = True,
         runs_limit: int | None = None,
     ) -> Any:
-        """The session with its runs in order, or None. At most two statements.
+        """The session with its runs in order, or None.
+
+        Two statements. On PostgreSQL one where its runs were read before, and three where one of them was deleted
+        since, or one that is not among the last eight was changed.
 
         `runs_limit` attaches only the last so many runs that are history for a model. The run objects of an agent's
         session are shared with other reads of it: copy what you change, as agno does, or take `deserialize=False`.
         """
+        shared = runs_limit is None and deserialize and plain(session_type) in (None, SessionType.AGENT)
+        cache = self._run_cache if shared else None
+        if cache is not None:
+            found = await self._changed(session_id, user_id, cache)
+            if found is not None:
+                return self._given(*found, session_type, deserialize)
         session = await self.repositories.sessions.get(session_id, user_id=user_id)
         if session is None:
             return None
-        agents = session.session_type == SessionType.AGENT and plain(session_type) in (None, SessionType.AGENT)
-        if runs_limit is None and deserialize and agents and self._run_cache is not None:
-            runs = await self._cached_runs(session_id, self._run_cache)
+        if cache is not None and session.session_type == SessionType.AGENT:
+            runs = await self._cached_runs(session_id, cache)
         elif runs_limit is None:
             runs = await self.repositories.runs.of_session(session_id)
         else:
             runs = await self.repositories.runs.history(session_id, runs_limit)
         return self._given(session, runs, session_type, deserialize)
+
+    async def _changed(
+        self, session_id: str, user_id: str | None, cache: RunCache
+    ) -> tuple[SessionRecord, list[Any]] | None:
+        """The session and its runs, where those that are held are its first ones: see `get_with_runs`."""
+        held = cache.held(session_id)
+        known = held.known()
+        if known is None:
+            return None
+        found = await self.repositories.sessions.get_with_runs(session_id, known, user_id=user_id)
+        if found is None or found[0].session_type != SessionType.AGENT:
+            return None
+        return found[0], cache.changed(session_id, held, known, found[1], self.objects.history_run)
 
     async def _cached_runs(self, session_id: str, cache: RunCache) -> list[Any]:
         held = cache.held(session_id)

@@ -84,9 +84,13 @@ class Dialect(ABC):
         """A parameter for `any_of`."""
 
     def row_token(self, table: Table) -> ColumnElement[Any] | None:
-        """A text that another one takes the place of with every write of a row of `table`, whoever writes; None where
-        the database keeps none."""
+        """A number of 64 bits that another one takes the place of with every write of a row of `table`, whoever writes;
+        None where the database keeps none."""
         return None
+
+    def listed(self, column: ColumnElement[Any], *order: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The values of `column` in all rows, in order, as one list; for databases with a `row_token`."""
+        raise NotImplementedError
 
     @abstractmethod
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:

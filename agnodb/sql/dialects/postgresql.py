@@ -34,7 +34,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by, insert
 from sqlalchemy.sql.dml import ReturningInsert
 
 from agnodb.sql.dialects.base import LIKE_ESCAPE
@@ -100,7 +100,11 @@ class PostgresDialect(OnConflict):
         # last commits gives their transaction ids and places again; and the time, for a server that lost them itself.
         key = table.primary_key.columns.keys()[0]
         parts = f"extract(epoch FROM pg_postmaster_start_time()), xmin, ctid, updated_at, {key}"
-        return literal_column(f"CAST(hashtextextended(concat_ws(' ', {parts}), 0) AS TEXT)", Text())
+        return literal_column(f"hashtextextended(concat_ws(' ', {parts}), 0)", BigInteger())
+
+    def listed(self, column: ColumnElement[Any], *order: ColumnElement[Any]) -> ColumnElement[Any]:
+        listed: ColumnElement[Any] = func.array_agg(aggregate_order_by(column, *order))
+        return listed
 
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return value.ilike(bindparam(name, type_=Text()), escape=LIKE_ESCAPE)

@@ -23,6 +23,7 @@ from agnodb.agno.base import HAS_AGNO, objects
 from agnodb.contracts.repositories import Repositories
 from agnodb.databases.methods.all import AllMethods
 from agnodb.filters import Page
+from agnodb.records.runs import KnownRuns
 from agnodb.records.sessions import SessionRecord
 from agnodb.records.traces import TraceRecord, TraceRow
 from agnodb.testing.conformance.approvals import an_approval
@@ -55,13 +56,14 @@ _GIVEN = (*_USERS, "trace_id")
 """Parameters that are given a value even where they need none."""
 
 _FURTHER: Mapping[str, Mapping[str, Any]] = {
+    "get_session": {"deserialize": False},
     "stamp_schedule_provenance": {"managed_by": "code"},
     "update_approval": {"status": "approved"},
     "update_run_in_session": {"session_data": {"n": 2}, "content_if_absent": "late"},
     "update_schedule": {"description": "told"},
     "update_schedule_run": {"status": "success"},
 }
-"""What some methods are given besides, so that they change something, in all the statements they have."""
+"""What some methods are given besides, so that they do what they do in all the statements they have, every time."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,7 @@ class Sample:
             "expected_status": "PENDING",
             "fields": {"content": "x"},
             "from_day": today,
+            "known": KnownRuns(),
             "learning_type": "user_profile",
             "limit": 3,
             "name": "Renamed",
