@@ -2,7 +2,7 @@
 
 A store keeps documents by their keys in collections, and lists of them by declared indexes. It knows no concept and no
 rule: the repositories above decide everything, and need one promise, that a write is done on the condition that
-nobody else has written what it is about. `docs/write-a-store.md` goes through it.
+nobody else has written what it is about.
 """
 
 from __future__ import annotations
