@@ -107,7 +107,7 @@ def _compiled(shape: Shape, dialect: Dialect) -> Compiled | None:
         return None
     made: Any = shape.statement.compile(dialect=dialect)  # type: ignore[attr-defined]
     columns = getattr(shape.statement, "exported_columns", ())
-    if not _is_plain(made) or not all(_is_same(column.type) for column in columns):
+    if not _is_plain(made) or not all(_is_same(column.type) or _is_list(column.type) for column in columns):
         return None
     names = made.positiontup or list(made.binds)
     fixed = {name: _fixed(made, name) for name in names if not made.binds[name].required}
@@ -119,11 +119,15 @@ def _is_plain(made: SQLCompiler) -> bool:
     added = (made.post_compile_params, made.literal_execute_params, made.escaped_bind_names)
     defaults = (made.insert_prefetch, made.update_prefetch)
     given = [bind.type for bind in made.binds.values() if bind.required]
-    return not any((*added, *defaults)) and all(_is_same(kind) or isinstance(kind, ARRAY) for kind in given)
+    return not any((*added, *defaults)) and all(_is_same(kind) or _is_list(kind) for kind in given)
 
 
 def _is_same(kind: TypeEngine[Any]) -> bool:
     return isinstance(kind, (*_SAME, NullType)) and not isinstance(kind, Enum)
+
+
+def _is_list(kind: TypeEngine[Any]) -> bool:
+    return isinstance(kind, ARRAY) and _is_same(kind.item_type)
 
 
 def _fixed(made: SQLCompiler, name: str) -> Any:

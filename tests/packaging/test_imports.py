@@ -23,6 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "agnodb"
 
 DRIVERS = frozenset({"aiomysql", "aiosqlite", "asyncpg", "psycopg", "pymysql", "sqlite3"})
+DATABASES = ("InMemory", "Mongo", "MySQL", "Postgres", "Sqlite")
 HEAVY = frozenset({"sqlalchemy", "alembic", "agno", "orjson", "pydantic", "typer", "rich"})
 
 # -- what is loaded ---------------------------------------------------------------------------------------------
@@ -94,7 +95,7 @@ def for_type_checkers() -> set[str]:
 def test_all_is_exactly_the_public_names() -> None:
     public = {name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")}
     public -= {"Any", "ClassVar"}
-    public |= {f"{way}{name}Db" for way in ("", "Async") for name in ("Mongo", "MySQL", "Postgres", "Sqlite")}
+    public |= {f"{way}{name}Db" for way in ("", "Async") for name in DATABASES}
     public |= {"WriteFailure", "__version__"}
     assert list(agnodb.__all__) == sorted(public)
     assert for_type_checkers() == public - {"__version__"}
