@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test quick matrix postgres-versions lint bench bench-full format stubs clean
+.PHONY: demo test quick matrix postgres-versions lint counts bench bench-full format stubs clean
 
 demo: .venv/ready
 	$(BIN)/agnodb demo
@@ -34,6 +34,10 @@ lint: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/sync_stubs.py --check
+
+# What agnodb takes on the wire, without clocks, against benchmarks/expected.json; `make test` runs it too.
+counts: .venv/ready
+	$(BIN)/python -m benchmarks --check
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks

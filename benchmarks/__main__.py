@@ -18,7 +18,7 @@ from pathlib import Path
 import agnodb
 from agnodb.testing.servers import PostgresAccess, PostgresServer
 from agnodb.testing.wire import CountingProxy
-from benchmarks import calls, lists, metrics, search, traces, turns
+from benchmarks import calls, expected, lists, metrics, search, traces, turns
 from benchmarks.measure import SIZES, Bench, Row
 from benchmarks.report import markdown
 
@@ -38,6 +38,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", choices=SIZES, default="normal", help="how many rounds and calls; full has millions")
     parser.add_argument("--counts", action="store_true", help="only what is counted on the wire, no clocks")
     parser.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER", help="for the JSON and the Markdown")
+    gate = parser.add_mutually_exclusive_group()
+    gate.add_argument("--check", action="store_true", help=f"count agnodb alone, compare with {expected.FILE.name}")
+    gate.add_argument("--keep", action="store_true", help=f"count agnodb alone, write {expected.FILE.name}")
     given = parser.parse_args()
     if unknown := set(given.families) - FAMILIES.keys() - MILLIONS.keys():
         parser.error(f"no such family: {', '.join(sorted(unknown))}")
@@ -65,9 +68,28 @@ def database(access: PostgresAccess) -> Iterator[str]:
         access.drop_database(name)
 
 
+def gate(url: str | None, *, keep: bool) -> int:
+    """Count what agnodb takes, without clocks. 1 where that is not what is expected."""
+    rows: list[Row] = []
+    with server(url) as access:
+        for family in expected.FAMILIES:
+            with database(access) as url, CountingProxy(access.host, access.port) as proxy:
+                bench = Bench(family, url, proxy, SIZES["quick"], rows, counts_only=True, only=expected.SIDE)
+                asyncio.run(FAMILIES[family](bench))
+    found = expected.counted(rows)
+    if keep:
+        expected.keep(found)
+    for line in (different := expected.differences(found, expected.read())):
+        print(line)
+    print(f"{len(found)} calls counted, {len(different)} counts differ from {expected.FILE.name}")
+    return 1 if different else 0
+
+
 def main() -> int:
     """Run the families in order; one that fails is reported as failed, and the others go on. 1 where one failed."""
     given = arguments()
+    if given.check or given.keep:
+        return gate(given.url, keep=given.keep)
     size = SIZES[given.size]
     known = FAMILIES | MILLIONS
     chosen = given.families or [*(known if size.millions else FAMILIES)]

@@ -87,7 +87,7 @@ CALLS = (
 async def run(bench: Bench) -> None:
     """Every call on every side: filled, compared, measured, then counted on the wire."""
     data = Data.make()
-    async with sides(bench.url) as direct, sides(bench.proxy.url(bench.url)) as wired:
+    async with sides(bench.url, bench.only) as direct, sides(bench.proxy.url(bench.url), bench.only) as wired:
         await create_tables(direct, bench.url)
         connection = await asyncpg.connect(bench.url)
         for side in direct:

@@ -25,7 +25,7 @@ async def run_million(bench: Bench) -> None:
 
 
 async def _lists(bench: Bench, count: int, *, runs: bool) -> None:
-    async with sides(bench.url) as direct, sides(bench.proxy.url(bench.url)) as wired:
+    async with sides(bench.url, bench.only) as direct, sides(bench.proxy.url(bench.url), bench.only) as wired:
         await create_tables(direct, bench.url)
         connection = await asyncpg.connect(bench.url)
         for side in direct:

@@ -59,6 +59,8 @@ class Bench:
     rows: list[Row] = field(default_factory=list)
     counts_only: bool = False
     """Whether the clocks are left out: what is counted does not depend on the machine."""
+    only: str | None = None
+    """The one side that is measured."""
 
     def add(self, name: str, side: str, **values: float) -> None:
         self.rows.append(Row(self.family, name, side, values))
@@ -121,8 +123,9 @@ class Bench:
         return timing
 
     async def _count(self, call: Call, inputs: Inputs, side: Any) -> dict[str, float]:
-        for item in inputs(WARM):
-            await call(side, item)
+        for _ in range(2):  # what is read for the first time, and what is prepared for the second
+            for item in inputs(WARM):
+                await call(side, item)
         items = inputs(COUNTED)
         with self.proxy.count() as counts:
             for item in items:

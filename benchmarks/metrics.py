@@ -20,7 +20,7 @@ NUMBERS = itertools.count(1)
 
 async def run(bench: Bench) -> None:
     for count in SESSIONS:
-        async with sides(bench.url) as direct, sides(bench.proxy.url(bench.url)) as wired:
+        async with sides(bench.url, bench.only) as direct, sides(bench.proxy.url(bench.url), bench.only) as wired:
             # The floor has no metrics: there is no one statement that is them.
             direct, wired = [s for s in direct if isinstance(s, Facade)], [s for s in wired if isinstance(s, Facade)]
             await create_tables(direct, bench.url)

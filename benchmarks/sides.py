@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Protocol
 
 import asyncpg
@@ -128,13 +128,16 @@ def _driver_url(url: str, driver: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def sides(url: str) -> AsyncIterator[list[Side]]:
-    """The three sides on the database at `url`, their tables made; closed at the end of the block."""
+async def sides(url: str, only: str | None = None) -> AsyncIterator[list[Side]]:
+    """The three sides on the database at `url`, or the one named `only`; closed at the end of the block."""
+    makers: dict[str, Callable[[], Side]] = {
+        "agno": lambda: Facade("agno", "agno_side", AgnoDb(db_url=_driver_url(url, "+asyncpg"), db_schema="agno_side")),
+        "agnodb": lambda: Facade("agnodb", "agnodb_side", AsyncPostgresDb(db_url=url, db_schema="agnodb_side")),
+        "floor": lambda: Floor(url, "floor_side"),
+    }
     made: list[Side] = []
     try:
-        made.append(Facade("agno", "agno_side", AgnoDb(db_url=_driver_url(url, "+asyncpg"), db_schema="agno_side")))
-        made.append(Facade("agnodb", "agnodb_side", AsyncPostgresDb(db_url=url, db_schema="agnodb_side")))
-        made.append(Floor(url, "floor_side"))
+        made += [make() for name, make in makers.items() if only in (None, name)]
         yield made
     finally:
         for side in made:

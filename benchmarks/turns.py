@@ -35,7 +35,7 @@ class Answering(OfflineModel):
 
 async def run(bench: Bench) -> None:
     """Every point on every side: the history up to it is filled in as copies of a real turn."""
-    async with sides(bench.url) as direct, sides(bench.proxy.url(bench.url)) as wired:
+    async with sides(bench.url, bench.only) as direct, sides(bench.proxy.url(bench.url), bench.only) as wired:
         await create_tables(direct, bench.url)
         connection = await asyncpg.connect(bench.url)
         for kilobytes in ANSWERS_KB:
@@ -55,7 +55,11 @@ async def _turns(
     bench: Bench, connection: Any, side: Any, answer: str, point: int, *, clocks: bool
 ) -> dict[str, float]:
     session_id = uuid.uuid4().hex
-    turn = _agent_turn(side, session_id, answer) if isinstance(side, Facade) else _floor_turn(side, session_id, answer)
+    turns = _agent_turn if isinstance(side, Facade) else _floor_turn
+    other = turns(side, uuid.uuid4().hex, answer)
+    for _ in range(WARM):  # connections open, and statements prepared
+        await other()
+    turn = turns(side, session_id, answer)
     await turn()
     await _lengthen(connection, side.schema, session_id, point - 1 - WARM)
     for _ in range(min(WARM, max(point - 1, 0))):
