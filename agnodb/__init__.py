@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agnodb.databases.json_files import AsyncJsonDb, JsonDb
     from agnodb.databases.memory import AsyncInMemoryDb, InMemoryDb
     from agnodb.databases.mongo import AsyncMongoDb, MongoDb
     from agnodb.databases.mysql import AsyncMySQLDb, MySQLDb
@@ -36,11 +37,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AsyncInMemoryDb": "agnodb.databases.memory",
+    "AsyncJsonDb": "agnodb.databases.json_files",
     "AsyncMongoDb": "agnodb.databases.mongo",
     "AsyncMySQLDb": "agnodb.databases.mysql",
     "AsyncPostgresDb": "agnodb.databases.postgres",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
     "InMemoryDb": "agnodb.databases.memory",
+    "JsonDb": "agnodb.databases.json_files",
     "MongoDb": "agnodb.databases.mongo",
     "MySQLDb": "agnodb.databases.mysql",
     "PostgresDb": "agnodb.databases.postgres",
@@ -65,6 +68,7 @@ _HOMES = {
 __all__ = [
     "AgnoDbError",
     "AsyncInMemoryDb",
+    "AsyncJsonDb",
     "AsyncMongoDb",
     "AsyncMySQLDb",
     "AsyncPostgresDb",
@@ -74,6 +78,7 @@ __all__ = [
     "DuplicateKeyError",
     "InMemoryDb",
     "InvalidValueError",
+    "JsonDb",
     "MissingDriverError",
     "MongoDb",
     "MySQLDb",

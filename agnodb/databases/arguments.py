@@ -36,8 +36,8 @@ _HIDDEN = "***"
 # -- the names, in agno's order -------------------------------------------------------------------------------------
 
 
-class CommonTables(TypedDict, total=False):
-    """The tables that all of agno's databases have."""
+class FirstTables(TypedDict, total=False):
+    """The tables that agno's first databases had, and all have since."""
 
     session_table: str | None
     runs_table: str | None
@@ -47,6 +47,11 @@ class CommonTables(TypedDict, total=False):
     knowledge_table: str | None
     traces_table: str | None
     spans_table: str | None
+
+
+class CommonTables(FirstTables, total=False):
+    """The tables that all of agno's SQL databases have."""
+
     versions_table: str | None
 
 
@@ -118,6 +123,16 @@ class SandboxTable(TypedDict, total=False):
 
 
 # -- the names that agno does not have ------------------------------------------------------------------------------
+
+
+class FurtherTables(TypedDict, total=False):
+    """The tables that agno's classes for other databases than SQL do not name."""
+
+    versions_table: str | None
+    learnings_table: str | None
+    schedules_table: str | None
+    schedule_runs_table: str | None
+    approvals_table: str | None
 
 
 class Pooling(TypedDict, total=False):

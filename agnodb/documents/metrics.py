@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +28,8 @@ from agnodb.rules.metrics import (
     says_the_same,
 )
 from agnodb.rules.values import date_in
+
+_NAMESPACE = uuid.UUID("0b8f3c52-7a3e-5f5e-9a53-5d1b5b0a7c21")
 
 
 class DocumentMetricRepository(DocumentRepository[MetricRecord]):
@@ -66,6 +70,8 @@ class DocumentMetricRepository(DocumentRepository[MetricRecord]):
             if not total:
                 continue
             row = row_of(place, total, now, first)
+            if first is None:
+                row = replace(row, id=_id_of(place))
             if first is None or not says_the_same(row, first):
                 await self.compare_and_set(row.id, lambda _stored, row=row: row)  # type: ignore[misc]
             elif again is None or not again[0] <= place[0] <= again[1]:
@@ -102,6 +108,11 @@ class DocumentMetricRepository(DocumentRepository[MetricRecord]):
         if low is not None or high is not None:
             chosen = replace(chosen, ranged="date", low=low, high=high)
         return await self.paged(page, chosen)
+
+
+def _id_of(place: Place) -> str:
+    """Refreshes that race to count a day write one record."""
+    return str(uuid.uuid5(_NAMESPACE, json.dumps(place)))
 
 
 def _of_run(run: RunRecord) -> Counted | None:

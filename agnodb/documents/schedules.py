@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agnodb import clock
+from agnodb import clock, codec
 from agnodb.documents.encoding import new_version
 from agnodb.documents.indexes import NAMES
 from agnodb.documents.repository import ROUNDS, DocumentRepository
@@ -43,7 +43,7 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
 
     async def _named(self, taken: Document, name: str, user_id: str | None) -> ScheduleRecord | None:
         """The schedule that a name was taken for, if it has it."""
-        schedule = await self.find(taken.body)
+        schedule = await self.find(codec.decode(taken.body))
         return schedule if schedule is not None and (schedule.name, schedule.user_id) == (name, user_id) else None
 
     async def page(
@@ -62,11 +62,14 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
     async def _name_for(self, schedule: ScheduleRecord) -> Write:
         """The write that takes the name of `schedule` for it. Raises DuplicateKeyError when another has it."""
         address = self._name_at(schedule.name, schedule.user_id)
-        document = Document(address[1], schedule.id, {}, new_version())
+        document = Document(address[1], codec.encode(schedule.id), {}, new_version())
         (taken,) = await self._executor.get([address])
         if taken is None:
             return Write(address, document, None)
-        if taken.body != schedule.id and await self._named(taken, schedule.name, schedule.user_id) is not None:
+        if (
+            codec.decode(taken.body) != schedule.id
+            and await self._named(taken, schedule.name, schedule.user_id) is not None
+        ):
             raise self._executor.failed(DuplicateKeyError(name=schedule.name))
         return Write(address, document, taken.version)  # a store that is not atomic left it
 
@@ -96,7 +99,7 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
             return await self.put(schedule, over)
         address = self._name_at(before.name, before.user_id)
         (old,) = await self._executor.get([address])
-        free = [] if old is None or old.body != before.id else [Write(address, None, old.version)]
+        free = [] if old is None or codec.decode(old.body) != before.id else [Write(address, None, old.version)]
         named = await self._name_for(schedule)
         stored = await self.put(schedule, over, named)
         await self._give_up(free)
@@ -176,6 +179,6 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
         deleted = await self.delete_any([schedule_id], **present(user_id=user_id))
         address = self._name_at(schedule.name, schedule.user_id)
         (taken,) = await self._executor.get([address])
-        if taken is not None and taken.body == schedule.id:
+        if taken is not None and codec.decode(taken.body) == schedule.id:
             await self._give_up([Write(address, None, taken.version)])
         return deleted > 0

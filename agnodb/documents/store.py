@@ -88,7 +88,9 @@ class Capabilities:
     bytes: int | None = None
     """The most bytes of a document's text; a longer one is refused with InvalidValueError."""
     blocking: bool = False
-    """Whether the store's coroutines never suspend but may wait: with an event loop they are run in a thread."""
+    """Whether the store's coroutines never suspend but may wait: with an event loop they are run in threads."""
+    threads: int = 1
+    """How many of them may wait at once, for each event loop. A store that has a lock around each needs one."""
 
 
 class DocumentStore(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -15,6 +14,7 @@ from agnodb.executors.driving import drive
 from agnodb.executors.mongo_clients import Clients, ClientState
 from agnodb.executors.persisting import Persisting
 from agnodb.executors.retries import RETRY_SECONDS, Attempts
+from agnodb.executors.threads import Threads
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class DocumentExecutor(Persisting):
     """Runs each request on the store of its place (an event loop, or a process without one).
 
     See `agnodb.documents.executor.Executor`. The first call makes sure, once, that the `collections` are there.
-    `threaded` says that there is an event loop, which a blocking store must not hold.
+    `threaded` says that there is an event loop, which a blocking store must not hold: it is called in threads.
     """
 
     final = True
@@ -42,7 +42,7 @@ class DocumentExecutor(Persisting):
     ) -> None:
         Persisting.__init__(self, retry_timeout)
         self._clients, self._collections, self.capabilities = clients, collections, capabilities
-        self._in_thread = threaded and capabilities.blocking
+        self._threads = Threads(capabilities.threads) if threaded and capabilities.blocking else None
         self._ready = self._closed = False
         self.statements = 0
         """The number of requests made so far; one that is made again counts again."""
@@ -68,9 +68,9 @@ class DocumentExecutor(Persisting):
         return state
 
     async def _on(self, state: ClientState, ask: Callable[[DocumentStore], Coroutine[Any, Any, T]]) -> T:
-        if self._in_thread:
-            return await asyncio.to_thread(drive, ask(state.client))
-        return await ask(state.client)
+        if self._threads is None:
+            return await ask(state.client)
+        return await self._threads.run(lambda: drive(ask(state.client)))
 
     async def _ask(self, name: str, ask: Callable[[DocumentStore], Coroutine[Any, Any, T]]) -> T:
         async def once(attempts: Attempts) -> T:
@@ -152,3 +152,5 @@ class DocumentExecutor(Persisting):
         """Close every store. A closed executor that is used again raises ConfigurationError."""
         self._closed = True
         await self._clients.close()
+        if self._threads is not None:
+            self._threads.close()

@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "agnodb"
 
 DRIVERS = frozenset({"aiomysql", "aiosqlite", "asyncpg", "psycopg", "pymysql", "sqlite3"})
-DATABASES = ("InMemory", "Mongo", "MySQL", "Postgres", "Sqlite")
+DATABASES = ("InMemory", "Json", "Mongo", "MySQL", "Postgres", "Sqlite")
 HEAVY = frozenset({"sqlalchemy", "alembic", "agno", "orjson", "pydantic", "typer", "rich"})
 
 # -- what is loaded ---------------------------------------------------------------------------------------------

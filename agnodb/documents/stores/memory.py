@@ -88,9 +88,13 @@ class MemoryStore:
 
     async def prepare(self, collections: Mapping[str, Sequence[Index]]) -> None:
         with self._lock:
-            for name, indexes in collections.items():
-                if name not in self._collections:
-                    self._collections[name] = _Collection(indexes)
+            self.add(collections)
+
+    def add(self, collections: Mapping[str, Sequence[Index]]) -> None:
+        """Make those that are missing. For one thread at a time."""
+        for name, indexes in collections.items():
+            if name not in self._collections:
+                self._collections[name] = _Collection(indexes)
 
     async def get(self, addresses: Sequence[Address]) -> list[Document | None]:
         with self._lock:
@@ -98,12 +102,16 @@ class MemoryStore:
 
     async def write(self, writes: Sequence[Write]) -> None:
         with self._lock:
-            self._check(writes)
+            self.check(writes)
             for write in writes:
-                collection, key = write.address
-                self._collections[collection].put(key, write.document)
+                self.put(write.address, write.document)
 
-    def _check(self, writes: Sequence[Write]) -> None:
+    def put(self, address: Address, document: Document | None) -> None:
+        """Store `document`, or delete what is there (None), whatever that is. For one thread at a time."""
+        self._collections[address[0]].put(address[1], document)
+
+    def check(self, writes: Sequence[Write]) -> None:
+        """Raise Refused where something else is stored than a write expects. For one thread at a time."""
         for write in writes:
             collection, key = write.address
             stored = self._collections[collection].documents.get(key)
