@@ -182,7 +182,8 @@ class Job:
     def on(cls, db: Any, directory: Path, **what: Any) -> Job:
         """A job on the storage of `db`, which another process can open."""
         kind = getattr(type(db), "_kind", type(db))
-        arguments = {**db.to_dict(), "db_url": db.db_url}
+        url = getattr(db, "db_url", None)  # with its password
+        arguments = {**db.to_dict(), **({} if url is None else {"db_url": url})}
         return cls(
             module=kind.__module__, kind=kind.__qualname__, arguments=arguments, directory=str(directory), **what
         )

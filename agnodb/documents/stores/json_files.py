@@ -41,7 +41,7 @@ _TOKEN_BYTES = 33
 _LONGEST = 200
 """Of file names; longer ones are a digest of the key, which is in the file."""
 _OUTSIDE = re.compile(rb"[^a-z0-9_-]")
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
+_FORBIDDEN = (errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 _DAMAGED = "A file of this database is damaged."
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -118,6 +118,12 @@ _OF_ENGINES = (
 DocumentConformance = _suite(
     *(part for part in CONCEPTS if part not in _OF_ENGINES), OrderConformance, InstantConformance
 )
-"""What a document store promises. The parts that are left out reach for an engine of SQLAlchemy's."""
+"""What a document store promises, in one process. The parts that are left out reach for an engine of SQLAlchemy's."""
 # It reads first: a save is two requests.
 del DocumentConformance.test_merging_a_save_is_one_statement_and_two_or_three_where_others_wrote  # type: ignore[attr-defined]
+
+
+class SharedDocumentConformance(ConcurrencyConformance, DocumentConformance):  # type: ignore[misc,valid-type]
+    """What a document store promises that several processes share."""
+
+    transactions_wait = False

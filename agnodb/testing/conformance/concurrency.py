@@ -14,7 +14,11 @@ from agnodb.testing.writers import EVERYTHING, TOKENS, Job, halves, prepare, sto
 
 
 class ConcurrencyConformance:
-    """Concurrency."""
+    """Concurrency.
+
+    `transactions_wait = False` in a test class: a transaction does not wait for others but may end with
+    UnavailableError, and can be done again.
+    """
 
     async def test_fifty_runs_at_once_have_fifty_places(self, db: Any, make_db: Any) -> None:
         databases = [db, await make_db()]
@@ -48,4 +52,6 @@ class ConcurrencyConformance:
         assert check(operations, found) == []
         assert halves(found) == set()
         assert None not in found.claims.values()
-        assert {o.outcome for o in operations if o.kind != "claim"} == {ACKNOWLEDGED}
+        waits = getattr(self, "transactions_wait", True)
+        sure = [o for o in operations if o.kind != "claim" and (waits or "-t" not in f"{o.place} {o.value}")]
+        assert {operation.outcome for operation in sure} == {ACKNOWLEDGED}

@@ -1,7 +1,9 @@
-"""agno's Agent, Team and Workflow, and AgentOS over HTTP, on a database in memory."""
+"""agno's Agent, Team and Workflow, and AgentOS over HTTP, on stores of documents."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,8 +14,24 @@ from agno.os import AgentOS
 from agno.team import Team
 from agno.workflow import Step, Workflow
 
-from agnodb import AsyncInMemoryDb, InMemoryDb
+from agnodb import AsyncInMemoryDb, AsyncJsonDb, InMemoryDb, JsonDb
 from agnodb.demo.model import OfflineModel
+
+STORES = ("memory", "json")
+
+
+@pytest.fixture(params=STORES)
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
+    make = {"memory": AsyncInMemoryDb, "json": lambda: AsyncJsonDb(tmp_path)}
+    async with make[request.param]() as made:
+        yield made
+
+
+@pytest.fixture(params=STORES)
+def blocking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    make = {"memory": InMemoryDb, "json": lambda: JsonDb(tmp_path)}
+    with make[request.param]() as made:
+        yield made
 
 
 def _components(db: Any) -> dict[str, Any]:
@@ -28,8 +46,7 @@ def _components(db: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["agent", "team", "workflow"])
-async def test_a_conversation_is_kept(kind: str) -> None:
-    database = AsyncInMemoryDb()
+async def test_a_conversation_is_kept(database: Any, kind: str) -> None:
     for _ in range(3):
         await _components(database)[kind].arun("hello", session_id="s", user_id="alice")
     session = await database.get_session("s", session_type=kind)
@@ -37,15 +54,13 @@ async def test_a_conversation_is_kept(kind: str) -> None:
     assert await database.get_session("s", session_type=kind, user_id="bob") is None
 
 
-def test_a_conversation_is_kept_without_a_loop() -> None:
-    database = InMemoryDb()
+def test_a_conversation_is_kept_without_a_loop(blocking: Any) -> None:
     for _ in range(2):
-        helper(database).run("hello", session_id="s")
-    assert len(database.get_session("s").runs) == 2
+        helper(blocking).run("hello", session_id="s")
+    assert len(blocking.get_session("s").runs) == 2
 
 
-async def test_agent_os_shows_it() -> None:
-    database = AsyncInMemoryDb()
+async def test_agent_os_shows_it(database: Any) -> None:
     agent = helper(database)
     await agent.arun("hello", session_id="s", user_id="alice")
     app = AgentOS(agents=[agent], db=database, telemetry=False).get_app()
