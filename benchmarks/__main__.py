@@ -18,16 +18,23 @@ from pathlib import Path
 import agnodb
 from agnodb.testing.servers import PostgresAccess, PostgresServer
 from agnodb.testing.wire import CountingProxy
-from benchmarks import calls, expected, lists, metrics, search, traces, turns
+from benchmarks import blocking, calls, expected, lists, metrics, search, sqlite, traces, turns
 from benchmarks.measure import SIZES, Bench, Row
 from benchmarks.report import markdown
 
 PACKAGES = ("agno", "asyncpg", "sqlalchemy")
 RESULTS = Path(__file__).parent / "results"
 FAMILIES: dict[str, Callable[[Bench], Awaitable[None]]] = {
-    "calls": calls.run, "turns": turns.run, "lists": lists.run, "traces": traces.run, "metrics": metrics.run,
+    "calls": calls.run,
+    "calls-psycopg": blocking.run,
+    "calls-sqlite": sqlite.run,
+    "calls-sqlite3": sqlite.run_blocking,
+    "turns": turns.run,
+    "lists": lists.run,
+    "traces": traces.run,
+    "metrics": metrics.run,
     "search": search.run,
-}  # fmt: skip
+}
 MILLIONS = {"lists-million": lists.run_million, "traces-million": traces.run_million}
 
 

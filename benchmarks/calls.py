@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
-import asyncpg
-
-from benchmarks.checks import check, fill
-from benchmarks.data import CALLERS, TURNS_LONG, TURNS_SHORT, UNREAD, Data, Item
+from benchmarks.backends import Backend, Postgres
+from benchmarks.checks import check
+from benchmarks.data import CALLERS, TURNS_LONG, TURNS_LONGEST, TURNS_SHORT, UNREAD, Data, Item
 from benchmarks.measure import Bench
-from benchmarks.sides import Side, create_tables, sides
+from benchmarks.sides import Side
 
 PAGES = 8
 
@@ -33,6 +33,11 @@ class Call:
     @property
     def reads(self) -> bool:
         return self.table is None
+
+
+async def _first_read(side: Side, item: Item) -> Any:
+    side.forget()
+    return await side.get_session(item)
 
 
 def _again(choose: Callable[[Data], Sequence[Item]]) -> Callable[[Data, int], Sequence[Item]]:
@@ -77,6 +82,11 @@ CALLS = (
         f"get_session, {TURNS_LONG} runs of 4 KB", lambda side, item: side.get_session(item),
         _again(lambda data: data.long),
     ),
+    Call(
+        f"get_session, {TURNS_LONGEST:,} runs of 4 KB", lambda side, item: side.get_session(item),
+        _again(lambda data: data.longest),
+    ),
+    Call(f"get_session, {TURNS_LONGEST:,} runs, first read", _first_read, _again(lambda data: data.longest)),
     Call("get_sessions, page of 20", lambda side, page: side.get_sessions(page, runs=False), _pages),
     Call(
         "get_sessions, page of 20, 2 runs each", lambda side, page: side.get_sessions(page, runs=True), _pages,
@@ -84,19 +94,22 @@ CALLS = (
 )  # fmt: skip
 
 
+async def measure(bench: Bench, backend: Backend, suffix: str = "", data: Data | None = None) -> None:
+    """Every call on every side of `backend`: filled, compared, measured, then counted in a pass of its own."""
+    data = data or Data.make()
+    async with backend.sides() as direct:
+        await backend.prepare(direct, data)
+        calls = [call for call in CALLS if call.inputs(data, 1)]  # small data have no session of 1,000 runs
+        await check(backend, data, direct, calls)
+        rounds = [await bench.clocked(call.call, partial(call.inputs, data), direct) for call in calls]
+    async with backend.counted_sides() as counted:
+        for call, found in zip(calls, rounds, strict=True):
+            inputs = partial(call.inputs, data)
+            for side in counted:
+                found.setdefault(side.name, {}).update(await bench.counted(call.call, inputs, side, backend.count))
+            for side_name, values in found.items():
+                bench.add(f"{call.name}{suffix}", side_name, **values)
+
+
 async def run(bench: Bench) -> None:
-    """Every call on every side: filled, compared, measured, then counted on the wire."""
-    data = Data.make()
-    async with sides(bench.url, bench.only) as direct, sides(bench.proxy.url(bench.url), bench.only) as wired:
-        await create_tables(direct, bench.url)
-        connection = await asyncpg.connect(bench.url)
-        for side in direct:
-            await fill(connection, data, side.schema)
-        await check(connection, data, direct, CALLS)
-        await connection.close()
-        for call in CALLS:
-
-            def inputs(count: int, call: Call = call) -> Sequence[Any]:
-                return call.inputs(data, count)
-
-            await bench.compare(call.name, call.call, inputs, direct, wired)
+    await measure(bench, Postgres(bench))

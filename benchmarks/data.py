@@ -18,10 +18,10 @@ from agno.session import AgentSession
 
 CALLERS = 16
 PAGE = 20
-TURNS_SHORT, TURNS_LONG, TURNS_LISTED = 10, 100, 2
+TURNS_SHORT, TURNS_LONG, TURNS_LONGEST, TURNS_LISTED = 10, 100, 1000, 2
 # More than the 64 sessions whose parsed runs agno's adapter keeps in memory.
 UNREAD = 96
-LISTED = 1200
+LISTED, LONGEST = 1200, 2
 EPOCH = 1_750_000_000
 
 SESSION_COLUMNS = (
@@ -123,6 +123,7 @@ class Data:
 
     short: list[Item] = field(default_factory=list)
     long: list[Item] = field(default_factory=list)
+    longest: list[Item] = field(default_factory=list)
     growing: list[Item] = field(default_factory=list)
     listed: list[Item] = field(default_factory=list)
     saved_again: list[Item] = field(default_factory=list)
@@ -131,7 +132,8 @@ class Data:
     _new: int = 0
 
     @classmethod
-    def make(cls) -> Data:
+    def make(cls, *, listed: int = LISTED, longest: int = LONGEST) -> Data:
+        """`listed` sessions beside those that are read by key, `longest` of a thousand runs."""
         data, numbers = cls(), iter(range(10**6))
 
         def sessions(prefix: str, count: int) -> list[Item]:
@@ -139,17 +141,22 @@ class Data:
 
         # Made first, so the latest sessions, which the lists show, are the ones with few runs.
         data.short, data.long = sessions("short", UNREAD), sessions("long", CALLERS)
-        data.growing, data.listed = sessions("growing", CALLERS), sessions("listed", LISTED)
+        data.longest = sessions("longest", longest)
+        data.growing, data.listed = sessions("growing", CALLERS), sessions("listed", listed)
         data.unread = itertools.cycle(data.short)
         data.saved_again = [run_item(session, 0) for session in data.short[:CALLERS]]
         data.memories = [memory_item(n) for n in range(1000)]
         return data
 
     def sessions(self) -> list[Item]:
-        return [*self.short, *self.long, *self.growing, *self.listed]
+        return [*self.short, *self.long, *self.longest, *self.growing, *self.listed]
 
     def runs(self) -> Iterator[Item]:
-        for group, turns in ((self.short, TURNS_SHORT), (self.long, TURNS_LONG), (self.listed, TURNS_LISTED)):
+        groups = (
+            (self.short, TURNS_SHORT), (self.long, TURNS_LONG), (self.longest, TURNS_LONGEST),
+            (self.listed, TURNS_LISTED),
+        )  # fmt: skip
+        for group, turns in groups:
             for session in group:
                 yield from (run_item(session, index) for index in range(turns))
 

@@ -6,8 +6,9 @@ import asyncio
 import gc
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ LEAST, WARM, COUNTED = 3, 6, 4
 
 Call = Callable[[Any, Any], Awaitable[Any]]
 Inputs = Callable[[int], Sequence[Any]]
+Count = Callable[[], AbstractContextManager[Counts]]
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,34 @@ class Bench:
 
         `inputs` makes the arguments before the clock starts; they are the same for every side.
         """
-        found: dict[str, dict[str, float]] = {side.name: {} for side in sides or wired}
-        if clocks and not self.counts_only:
-            rounds = await self._rounds(call, inputs, sides, together)
-            for side, timings in rounds.items():
-                found[side] = {metric: statistics.median(t[metric] for t in timings) for metric in timings[0]}
+        found = await self.clocked(call, inputs, sides, together=together) if clocks else {}
         for side in wired:
-            found[side.name] |= await self._count(call, inputs, side)
+            found.setdefault(side.name, {}).update(await self.counted(call, inputs, side, self.proxy.count))
         for side, values in found.items():
             self.add(name, side, **values)
+
+    async def clocked(
+        self, call: Call, inputs: Inputs, sides: Sequence[Any], *, together: bool = True
+    ) -> dict[str, dict[str, float]]:
+        """By side, the medians over the rounds of what the clocks say; nothing where they are left out."""
+        if self.counts_only:
+            return {side.name: {} for side in sides}
+        rounds = await self._rounds(call, inputs, sides, together)
+        return {
+            side: {metric: statistics.median(t[metric] for t in timings) for metric in timings[0]}
+            for side, timings in rounds.items()
+        }
+
+    async def counted(self, call: Call, inputs: Inputs, side: Any, count: Count) -> dict[str, float]:
+        """What `count` sees of a warm call."""
+        for _ in range(2):  # what is read for the first time, and what is prepared for the second
+            for item in inputs(WARM):
+                await call(side, item)
+        items = inputs(COUNTED)
+        with count() as counts:
+            for item in items:
+                await call(side, item)
+        return per_call(counts, len(items))
 
     async def _rounds(
         self, call: Call, inputs: Inputs, sides: Sequence[Any], together: bool
@@ -117,25 +138,17 @@ class Bench:
         if together:
             # As many as take about the time allowed, each caller at least one.
             some = max(CALLERS, min(len(together), int(self.size.seconds * 1500 / timing["p50_ms"])))
-            start = time.perf_counter()
+            cpu, start = time.process_time(), time.perf_counter()
             await _callers(side, call, together[:some])
             timing["calls_per_second"] = some / (time.perf_counter() - start)
+            timing["cpu_together_ms"] = (time.process_time() - cpu) * 1000 / some
         return timing
-
-    async def _count(self, call: Call, inputs: Inputs, side: Any) -> dict[str, float]:
-        for _ in range(2):  # what is read for the first time, and what is prepared for the second
-            for item in inputs(WARM):
-                await call(side, item)
-        items = inputs(COUNTED)
-        with self.proxy.count() as counts:
-            for item in items:
-                await call(side, item)
-        return per_call(counts, len(items))
 
 
 def per_call(counts: Counts, calls: int) -> dict[str, float]:
+    """Of one call; what was not counted at all is left out."""
     names = ("statements", "round_trips", "bytes_up", "bytes_down")
-    return {name: getattr(counts, name) / calls for name in names}
+    return {name: getattr(counts, name) / calls for name in names if getattr(counts, name)}
 
 
 async def _callers(side: Any, call: Call, items: Sequence[Any]) -> None:
@@ -143,7 +156,21 @@ async def _callers(side: Any, call: Call, items: Sequence[Any]) -> None:
         for item in mine:
             await call(side, item)
 
-    await asyncio.gather(*(caller(items[n::CALLERS]) for n in range(CALLERS)))
+    callers = [caller(items[n::CALLERS]) for n in range(CALLERS)]
+    if not getattr(side, "blocking", False):
+        await asyncio.gather(*callers)
+        return
+    with ThreadPoolExecutor(CALLERS) as threads:
+        [*threads.map(_to_its_end, callers)]
+
+
+def _to_its_end(caller: Coroutine[Any, Any, None]) -> None:
+    """Run what never waits for an event loop."""
+    try:
+        caller.send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("a side without an event loop has waited for one")
 
 
 class Stopwatch:

@@ -1,10 +1,10 @@
-"""The three sides: agno's adapter, agnodb, and the floor. Each has a schema of its own in one database."""
+"""The sides: agno's adapter and agnodb behind agno's interface, and the floor. Three of them on one PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import asyncpg
@@ -23,21 +23,40 @@ class Side(Protocol):
 
     name: str
     schema: str
+    blocking: bool
+    """Whether its methods wait in their thread: sixteen callers are sixteen threads then."""
 
     async def upsert_session(self, item: Item) -> Any: ...
     async def upsert_run(self, item: Item) -> Any: ...
     async def upsert_user_memory(self, item: Item) -> Any: ...
     async def get_session(self, item: Item) -> Any: ...
     async def get_sessions(self, page: int, runs: bool) -> Any: ...
+    def forget(self) -> None: ...
     def view(self, result: Any) -> View: ...
     async def close(self) -> None: ...
+
+
+class Awaited:
+    """A database without an event loop, whose methods are awaited like those of one with."""
+
+    def __init__(self, db: Any) -> None:
+        self._db = db
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._db, name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return method(*args, **kwargs)
+
+        return call
 
 
 class Facade:
     """agno's database interface, as agno itself calls it: AgentOS asks for lists as dictionaries with a total."""
 
-    def __init__(self, name: str, schema: str, db: Any) -> None:
-        self.name, self.schema, self.db = name, schema, db
+    def __init__(self, name: str, schema: str, db: Any, *, blocking: bool = False) -> None:
+        self.name, self.schema, self.blocking, self._bare = name, schema, blocking, db
+        self.db = Awaited(db) if blocking else db
 
     async def upsert_session(self, item: Item) -> Any:
         return await self.db.upsert_session(item.value)
@@ -58,6 +77,13 @@ class Facade:
             limit=PAGE, page=page, sort_by="created_at", sort_order="desc", deserialize=False, include_runs=runs
         )
 
+    def forget(self) -> None:
+        """Throw away the parsed runs that the adapter keeps, as if its process had just begun."""
+        holder = getattr(self._bare, "_core", self._bare)
+        for name in ("_run_object_cache", "_run_cache"):
+            if (kept := getattr(holder, name, None)) is not None:
+                setattr(holder, name, type(kept)(64))  # the default of both: sessions there, megabytes here
+
     def view(self, result: Any) -> View:
         if isinstance(result, tuple):
             sessions, _total = result
@@ -69,28 +95,19 @@ class Facade:
 
 
 class Floor:
-    """Bare asyncpg: connections that are simply held, one statement prepared by hand per call, JSON left as text."""
+    """A bare driver: one statement prepared by hand per call, JSON left as text. A subclass says how it is run."""
 
-    name = "floor"
+    name, blocking = "floor", False
 
-    def __init__(self, url: str, schema: str) -> None:
-        self.schema, self._url = schema, url
-        self.sql = statements.Floor(schema)
-        self._free: asyncio.LifoQueue[asyncpg.Connection] = asyncio.LifoQueue()
-        self._opened: list[asyncpg.Connection] = []
+    def __init__(self, schema: str, spelling: statements.Spelling, prefix: str = "") -> None:
+        self.schema, self.sql = schema, statements.Floor(prefix, spelling)
 
-    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
-        if self._free.empty() and len(self._opened) < CALLERS:
-            connection = await asyncpg.connect(self._url)
-            self._opened.append(connection)
-        else:
-            connection = await self._free.get()
-        try:
-            # asyncpg prepares a text once for a connection and keeps it.
-            rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
-            return rows
-        finally:
-            self._free.put_nowait(connection)
+    async def fetch(self, sql: str, *values: Any) -> list[Mapping[str, Any]]:
+        raise NotImplementedError
+
+    def among(self, values: list[str]) -> Any:
+        """A list as the driver takes it for one bind."""
+        return values
 
     async def upsert_session(self, item: Item) -> Any:
         return await self.fetch(self.sql.upsert_session, *item.row.values())
@@ -109,7 +126,10 @@ class Floor:
     async def get_sessions(self, page: int, runs: bool) -> Any:
         sessions = await self.fetch(self.sql.sessions, PAGE, (page - 1) * PAGE)
         chosen = [session["session_id"] for session in sessions]
-        return sessions, await self.fetch(self.sql.runs_of, chosen) if runs else []
+        return sessions, await self.fetch(self.sql.runs_of, self.among(chosen)) if runs else []
+
+    def forget(self) -> None:
+        """It keeps nothing."""
 
     def view(self, result: Any) -> View:
         sessions, runs = result
@@ -119,29 +139,90 @@ class Floor:
         ]
 
     async def close(self) -> None:
+        raise NotImplementedError
+
+
+class BlockingFloor(Floor):
+    """Connections that are held, as many as there were callers at once; a subclass says how one is opened."""
+
+    blocking = True
+
+    def __init__(self, schema: str, spelling: statements.Spelling, prefix: str = "") -> None:
+        super().__init__(schema, spelling, prefix)
+        self._free: list[Any] = []
+
+    def connect(self) -> Any:
+        raise NotImplementedError
+
+    async def fetch(self, sql: str, *values: Any) -> list[Mapping[str, Any]]:
+        connection = self._free.pop() if self._free else self.connect()
+        try:
+            cursor = connection.execute(sql, values)
+            return cursor.fetchall() if cursor.description else []
+        finally:
+            self._free.append(connection)
+
+    async def close(self) -> None:
+        for connection in self._free:
+            connection.close()
+
+
+class AsyncpgFloor(Floor):
+    """Connections that are simply held, one for each caller."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        super().__init__(schema, statements.ASYNCPG, f"{schema}.")
+        self._url = url
+        self._free: asyncio.LifoQueue[asyncpg.Connection] = asyncio.LifoQueue()
+        self._opened: list[asyncpg.Connection] = []
+
+    async def fetch(self, sql: str, *values: Any) -> list[Mapping[str, Any]]:
+        if self._free.empty() and len(self._opened) < CALLERS:
+            connection = await asyncpg.connect(self._url)
+            self._opened.append(connection)
+        else:
+            connection = await self._free.get()
+        try:
+            # asyncpg prepares a text once for a connection and keeps it.
+            rows: list[Mapping[str, Any]] = await connection.fetch(sql, *values)
+            return rows
+        finally:
+            self._free.put_nowait(connection)
+
+    async def close(self) -> None:
         for connection in self._opened:
             await connection.close()
 
 
-def _driver_url(url: str, driver: str) -> str:
+def driver_url(url: str, driver: str) -> str:
     return url.replace("postgresql://", f"postgresql{driver}://", 1)
 
 
 @contextlib.asynccontextmanager
-async def sides(url: str, only: str | None = None) -> AsyncIterator[list[Side]]:
-    """The three sides on the database at `url`, or the one named `only`; closed at the end of the block."""
-    makers: dict[str, Callable[[], Side]] = {
-        "agno": lambda: Facade("agno", "agno_side", AgnoDb(db_url=_driver_url(url, "+asyncpg"), db_schema="agno_side")),
-        "agnodb": lambda: Facade("agnodb", "agnodb_side", AsyncPostgresDb(db_url=url, db_schema="agnodb_side")),
-        "floor": lambda: Floor(url, "floor_side"),
-    }
+async def opened(makers: Mapping[str, Callable[[], Side]], only: str | None = None) -> AsyncIterator[list[Side]]:
+    """The sides that `makers` make, or the one named `only`; closed at the end of the block."""
     made: list[Side] = []
     try:
-        made += [make() for name, make in makers.items() if only in (None, name)]
+        for name, make in makers.items():
+            if only in (None, name):
+                made.append(make())
         yield made
     finally:
         for side in made:
             await side.close()
+
+
+def sides(url: str, only: str | None = None) -> contextlib.AbstractAsyncContextManager[list[Side]]:
+    """The three sides on the PostgreSQL database at `url`, or the one named `only`."""
+    agnos = driver_url(url, "+asyncpg")
+    return opened(
+        {
+            "agno": lambda: Facade("agno", "agno_side", AgnoDb(db_url=agnos, db_schema="agno_side")),
+            "agnodb": lambda: Facade("agnodb", "agnodb_side", AsyncPostgresDb(db_url=url, db_schema="agnodb_side")),
+            "floor": lambda: AsyncpgFloor(url, "floor_side"),
+        },
+        only,
+    )
 
 
 async def create_tables(made: Iterable[Side], url: str) -> None:
