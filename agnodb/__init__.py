@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agnodb.databases.mongo import AsyncMongoDb, MongoDb
     from agnodb.databases.mysql import AsyncMySQLDb, MySQLDb
     from agnodb.databases.postgres import AsyncPostgresDb, PostgresDb
+    from agnodb.databases.redis import AsyncRedisDb, RedisDb
     from agnodb.databases.sqlite import AsyncSqliteDb, SqliteDb
     from agnodb.errors import (
         AgnoDbError,
@@ -41,12 +42,14 @@ _HOMES = {
     "AsyncMongoDb": "agnodb.databases.mongo",
     "AsyncMySQLDb": "agnodb.databases.mysql",
     "AsyncPostgresDb": "agnodb.databases.postgres",
+    "AsyncRedisDb": "agnodb.databases.redis",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
     "InMemoryDb": "agnodb.databases.memory",
     "JsonDb": "agnodb.databases.json_files",
     "MongoDb": "agnodb.databases.mongo",
     "MySQLDb": "agnodb.databases.mysql",
     "PostgresDb": "agnodb.databases.postgres",
+    "RedisDb": "agnodb.databases.redis",
     "SqliteDb": "agnodb.databases.sqlite",
     "AgnoDbError": "agnodb.errors",
     "ConfigurationError": "agnodb.errors",
@@ -72,6 +75,7 @@ __all__ = [
     "AsyncMongoDb",
     "AsyncMySQLDb",
     "AsyncPostgresDb",
+    "AsyncRedisDb",
     "AsyncSqliteDb",
     "ConfigurationError",
     "ConflictError",
@@ -85,6 +89,7 @@ __all__ = [
     "NotFoundError",
     "OwnershipError",
     "PostgresDb",
+    "RedisDb",
     "SchemaOutdatedError",
     "SqliteDb",
     "StaleVersionError",

@@ -23,12 +23,14 @@ from agnodb.documents.repositories import DocumentRepositories
 from agnodb.documents.repository import Collections
 from agnodb.documents.store import Capabilities, DocumentStore, Index
 from agnodb.errors import UnsupportedOperationError
+from agnodb.executors.document_health import health
 from agnodb.executors.documents import DocumentExecutor
 from agnodb.executors.mongo_clients import Clients, LoopClients, ProcessClients
 from agnodb.executors.run_cache import DEFAULT_MEGABYTES, RunCache
 from agnodb.filters import LISTINGS
 from agnodb.models.base import tables_for
 from agnodb.policies import DEFAULT_POLICIES, Policies
+from agnodb.records.health import HealthRecord
 from agnodb.records.schema_versions import AGNO_SCHEMA_VERSION
 
 _NAMESPACE = uuid.UUID("6f2d8f0e-55a1-5d0c-9a53-6a2f5f1c4a11")
@@ -113,6 +115,13 @@ class DocumentCore(Store):
         """Whether there is a collection of that name."""
         return table_name in self._indexes()
 
+    async def health(self) -> HealthRecord:
+        """Whether the store answers and how fast.
+
+        Raises nothing when it is down: `ok` is False then, with the error's class and its safe text.
+        """
+        return await health(self._executor)
+
     def _repositories_of(self, executor: Executor) -> DocumentRepositories:
         return DocumentRepositories(executor, self._collections)
 
@@ -136,11 +145,21 @@ class DocumentCore(Store):
 
 
 class AsyncDocumentDatabase(Handle, DocumentCore, AsyncBaseDb):
-    """Base of the asynchronous databases."""
+    """Base of the asynchronous databases.
 
-    def __init__(self, settings: DocumentSettings, make: Callable[[], DocumentStore], able: Capabilities) -> None:
+    `make` makes the store of an event loop; `given`, over a client that was passed in, belongs to the loop that uses it
+    first and is not closed here.
+    """
+
+    def __init__(
+        self,
+        settings: DocumentSettings,
+        make: Callable[[], DocumentStore],
+        able: Capabilities,
+        given: DocumentStore | None = None,
+    ) -> None:
         AsyncBaseDb.__init__(self, id=settings.id)
-        DocumentCore.__init__(self, settings, LoopClients(make), able, threaded=True)
+        DocumentCore.__init__(self, settings, LoopClients(make, given), able, threaded=True)
         self.id = settings.id
         self.__dict__.update(names_for_agno(settings.layout.names))
 
@@ -166,11 +185,17 @@ class AsyncDocumentDatabase(Handle, DocumentCore, AsyncBaseDb):
 
 
 class DocumentDatabase(Handle, SyncMethods, SyncRepositories, BaseDb):
-    """Base of the databases for code without an event loop: every call blocks."""
+    """Base of the databases for code without an event loop: every call blocks. See `AsyncDocumentDatabase`."""
 
-    def __init__(self, settings: DocumentSettings, make: Callable[[], DocumentStore], able: Capabilities) -> None:
+    def __init__(
+        self,
+        settings: DocumentSettings,
+        make: Callable[[], DocumentStore],
+        able: Capabilities,
+        given: DocumentStore | None = None,
+    ) -> None:
         BaseDb.__init__(self, id=settings.id)
-        self._core = DocumentCore(settings, ProcessClients(make), able, threaded=False)
+        self._core = DocumentCore(settings, ProcessClients(make, given), able, threaded=False)
         SyncRepositories.__init__(self, self._core.repositories)
         self.repositories = SyncRepositories(self._core.repositories)
         self.id = settings.id
@@ -183,6 +208,7 @@ class DocumentDatabase(Handle, SyncMethods, SyncRepositories, BaseDb):
 
     create_tables = driven(DocumentCore.create_tables, lambda database: database._core)
     table_exists = driven(DocumentCore.table_exists, lambda database: database._core)
+    health = driven(DocumentCore.health, lambda database: database._core)
 
     def _create_all_tables(self) -> None:
         self.create_tables()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from agnodb.awaiting import settled
 from agnodb.diagnosis.contents import TableContents
 from agnodb.filters import LISTINGS
 from agnodb.models.base import Tables
-from agnodb.mongo.schema import settled
 
 
 async def read_collections(database: Any, tables: Tables) -> list[TableContents]:

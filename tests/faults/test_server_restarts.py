@@ -1,4 +1,4 @@
-"""A MongoDB server that is killed under load, and started again."""
+"""A server of MongoDB or Valkey that is killed under load, and started again."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ from typing import Any
 
 import pytest
 
-from agnodb import AsyncMongoDb
+from agnodb import AsyncMongoDb, AsyncRedisDb
 from agnodb.errors import UnavailableError
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
 from agnodb.testing.mongo_server import MongoServer
+from agnodb.testing.processes import ServerProcess
+from agnodb.testing.valkey_server import ValkeyServer
 
 WRITERS = 4
 
 
-@pytest.fixture
-def server() -> Iterator[MongoServer]:
-    with MongoServer.start() as server:
+KINDS: dict[Any, Any] = {MongoServer: AsyncMongoDb, ValkeyServer: AsyncRedisDb}
+
+
+@pytest.fixture(params=KINDS)
+def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    with request.param.start() as server:
         yield server
 
 
-async def test_what_was_acknowledged_survives_kill_9(server: MongoServer) -> None:
+async def test_what_was_acknowledged_survives_kill_9(server: Any) -> None:
     acknowledged: list[str] = []
     stop = asyncio.Event()
-    async with AsyncMongoDb(db_url=server.url) as db:
+    async with KINDS[type(server)](db_url=server.url) as db:
         await db.sessions.upsert(a_session())
 
         async def write(writer: int) -> None:
@@ -60,8 +65,8 @@ async def test_what_was_acknowledged_survives_kill_9(server: MongoServer) -> Non
         assert len(places) == len({*places}), "two runs have one place"
 
 
-async def test_a_call_waits_for_a_server_that_comes_back(server: MongoServer) -> None:
-    async with AsyncMongoDb(db_url=server.url) as db:
+async def test_a_call_waits_for_a_server_that_comes_back(server: Any) -> None:
+    async with KINDS[type(server)](db_url=server.url) as db:
         await db.sessions.upsert(a_session(user_id="alice"))
         await asyncio.to_thread(server.kill)
         waiting = asyncio.create_task(db.sessions.get("s"))

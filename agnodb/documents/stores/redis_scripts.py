@@ -1,0 +1,161 @@
+"""The scripts of the Redis store. Each is done as a whole, and its keys have one hash tag: they are on one server.
+
+`head` is what the keys of a collection begin with:
+
+    <head>doc:<key>             a hash: version, body, fields, and `entries`, the places of the record in its lists
+    <head>list:<list>           a sorted set, all scores 0: members are in the order of their bytes
+    <head>expiring              `entries` of records that expire, by the moment (epoch ms)
+
+A record that is gone without a word (expired, or evicted) leaves entries, which whoever meets them takes away.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha1
+from typing import NamedTuple
+
+_SWEEP = """
+local function sweep(head)
+  repeat
+    local time = redis.call('TIME')
+    local due = redis.call('ZRANGEBYSCORE', head .. 'expiring', '-inf',
+      '(' .. string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), 'LIMIT', 0, 1000)
+    for _, packed in ipairs(due) do
+      local gone = cjson.decode(packed)
+      if redis.call('EXISTS', head .. 'doc:' .. gone[1]) == 0 then
+        for _, entry in ipairs(gone[2]) do redis.call('ZREM', head .. 'list:' .. entry[1], entry[2]) end
+      end
+      redis.call('ZREM', head .. 'expiring', packed)
+    end
+  until #due < 1000
+end
+"""
+
+# KEYS: records. What is stored of each.
+_GET = """
+local found = {}
+for number, key in ipairs(KEYS) do
+  local stored = redis.call('HMGET', key, 'version', 'body', 'fields')
+  found[number] = stored[1] and stored
+end
+return found
+"""
+
+# KEYS: a list. ARGV: head, low, high, offset, limit (-1: all), whether descending. Keys and what is stored of each.
+_FIND = (
+    _SWEEP
+    + """
+local head, low, high, offset, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local descending = ARGV[6] == '1'
+local all = low == '-' and high == '+'
+sweep(head)
+while true do
+  local members
+  if limit == 0 then
+    members = {}
+  elseif all then
+    local last = limit < 0 and -1 or offset + limit - 1
+    members = redis.call(descending and 'ZREVRANGE' or 'ZRANGE', KEYS[1], offset, last)
+  elseif descending then
+    members = redis.call('ZREVRANGEBYLEX', KEYS[1], high, low, 'LIMIT', offset, limit)
+  else
+    members = redis.call('ZRANGEBYLEX', KEYS[1], low, high, 'LIMIT', offset, limit)
+  end
+  local found, gone = {}, false
+  for number, member in ipairs(members) do
+    local key = string.sub(member, string.find(member, '\\0', 1, true) + 1)
+    local stored = redis.call('HMGET', head .. 'doc:' .. key, 'version', 'body', 'fields')
+    if stored[1] then
+      found[number] = {key, stored[1], stored[2], stored[3]}
+    else
+      redis.call('ZREM', KEYS[1], member)
+      gone = true
+    end
+  end
+  if not gone then return found end
+end
+"""
+)
+
+# KEYS: a list. ARGV: head, low, high.
+_COUNT = (
+    _SWEEP
+    + """
+sweep(ARGV[1])
+if ARGV[2] == '-' and ARGV[3] == '+' then return redis.call('ZCARD', KEYS[1]) end
+return redis.call('ZLEXCOUNT', KEYS[1], ARGV[2], ARGV[3])
+"""
+)
+
+# KEYS: records. ARGV: milliseconds that they live ('': for good), then for each record: head, the version that must be
+# stored ('': none), and what is stored then: version ('': nothing), body, fields, entries. The number of the first
+# record that is not as it must be, else 0. All that a full server may refuse is done before anything is taken away.
+_WRITE = """
+for number, key in ipairs(KEYS) do
+  if (redis.call('HGET', key, 'version') or '') ~= ARGV[number * 6 - 3] then return number end
+end
+local lives, ends = tonumber(ARGV[1]), nil
+if lives then
+  local time = redis.call('TIME')
+  ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + lives)
+end
+local function outlive(list)
+  local left = redis.call('PTTL', list)
+  if not ends then
+    if left >= 0 then redis.call('PERSIST', list) end
+  elseif (left >= 0 and left < lives) or redis.call('ZCARD', list) == 1 then
+    redis.call('PEXPIREAT', list, ends)
+  end
+end
+local before = {}
+for number, key in ipairs(KEYS) do
+  local at = number * 6 - 4
+  local head, version, entries = ARGV[at], ARGV[at + 2], ARGV[at + 5]
+  before[number] = redis.call('HGET', key, 'entries')
+  if version ~= '' then
+    redis.call('HSET', key, 'version', version, 'body', ARGV[at + 3], 'fields', ARGV[at + 4], 'entries', entries)
+    for _, entry in ipairs(cjson.decode(entries)[2]) do
+      redis.call('ZADD', head .. 'list:' .. entry[1], 0, entry[2])
+      outlive(head .. 'list:' .. entry[1])
+    end
+    if ends then
+      redis.call('PEXPIREAT', key, ends)
+      redis.call('ZADD', head .. 'expiring', ends, entries)
+      outlive(head .. 'expiring')
+    else
+      redis.call('PERSIST', key)
+    end
+  end
+end
+for number, key in ipairs(KEYS) do
+  local at = number * 6 - 4
+  local head, version, entries = ARGV[at], ARGV[at + 2], ARGV[at + 5]
+  if before[number] and (before[number] ~= entries or version == '') then
+    local kept = {}
+    if version ~= '' then
+      for _, entry in ipairs(cjson.decode(entries)[2]) do kept[entry[1] .. '\\0' .. entry[2]] = true end
+    end
+    for _, entry in ipairs(cjson.decode(before[number])[2]) do
+      if not kept[entry[1] .. '\\0' .. entry[2]] then redis.call('ZREM', head .. 'list:' .. entry[1], entry[2]) end
+    end
+    redis.call('ZREM', head .. 'expiring', before[number])
+  end
+  if version == '' then redis.call('DEL', key) end
+end
+return 0
+"""
+
+
+class Script(NamedTuple):
+    """A script, and the name that a server which has run it knows it by."""
+
+    text: str
+    digest: str
+
+    @classmethod
+    def of(cls, text: str) -> Script:
+        """The script of a text."""
+        return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+GET, FIND, COUNT, WRITE = map(Script.of, (_GET, _FIND, _COUNT, _WRITE))
