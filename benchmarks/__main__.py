@@ -18,7 +18,7 @@ from pathlib import Path
 import agnodb
 from agnodb.testing.servers import PostgresAccess, PostgresServer
 from agnodb.testing.wire import CountingProxy
-from benchmarks import blocking, calls, expected, lists, metrics, search, sqlite, traces, turns
+from benchmarks import blocking, boot, calls, expected, lists, metrics, peers, search, sqlite, traces, turns
 from benchmarks.measure import SIZES, Bench, Row
 from benchmarks.report import markdown
 
@@ -34,6 +34,8 @@ FAMILIES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "traces": traces.run,
     "metrics": metrics.run,
     "search": search.run,
+    "boot": boot.run,
+    "peers": peers.run,
 }
 MILLIONS = {"lists-million": lists.run_million, "traces-million": traces.run_million}
 
@@ -117,6 +119,8 @@ def main() -> int:
                 except Exception as error:
                     failed[family] = f"{type(error).__name__}: {error}"[:500]
                 rows += bench.rows
+                for what, why in bench.not_run.items():
+                    print(f"not run: {what}, {why}", file=sys.stderr)
     page = markdown(environment, rows, failed)
     print(page)
     given.output.mkdir(parents=True, exist_ok=True)

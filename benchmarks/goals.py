@@ -68,4 +68,6 @@ GOALS = (
     *(_floor(f"get_traces, {count}", 1.5, "p50_ms") for count in ("50,000", "1,000,000")),
     _agno("calculate_metrics, one new run, 10,000 sessions that day", 300, "p50_ms"),
     _agno("search_learnings, 10,000", 20, "p50_ms"),
+    Goal("agent turn 200, 20 KB answers", "round_trips", "agnodb", "floor", 1, at_least=False),
+    _agno("first boot of an empty database to the first session", 1, "p50_ms"),
 )

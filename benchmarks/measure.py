@@ -61,6 +61,8 @@ class Bench:
     rows: list[Row] = field(default_factory=list)
     counts_only: bool = False
     """Whether the clocks are left out: what is counted does not depend on the machine."""
+    not_run: dict[str, str] = field(default_factory=dict)
+    """Why something was not measured: what it needs is not here."""
     only: str | None = None
     """The one side that is measured."""
 
@@ -179,6 +181,10 @@ class Stopwatch:
     def __init__(self, db: Any, methods: Iterable[str]) -> None:
         self.seconds = 0.0
         self._inside = 0
+        self.also(db, methods)
+
+    def also(self, db: Any, methods: Iterable[str]) -> None:
+        """Watch the methods of another object too."""
         for name in methods:
             setattr(db, name, self._timing(getattr(db, name)))
 

@@ -20,6 +20,9 @@ COLUMNS = {
     "round_trips": "round trips",
     "bytes_up": "KB up",
     "bytes_down": "KB down",
+    "resident_mb": "MB of the process, database open",
+    "written_mb": "MB more after the saves",
+    "read_mb": "MB more after the reads",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -42,13 +43,20 @@ async def run(bench: Bench) -> None:
             answer = text(f"answer {kilobytes}", kilobytes * 1024)
             for point in POINTS:
                 name = f"agent turn {point:,}, {kilobytes} KB answers"
-                for side, counting in zip(direct, wired, strict=True):
-                    values: dict[str, float] = {}
-                    if not bench.counts_only:
-                        values |= await _turns(bench, connection, side, answer, point, clocks=True)
-                    values |= await _turns(bench, connection, counting, answer, point, clocks=False)
-                    bench.add(name, side.name, **values)
+                await compare(bench, connection, name, direct, wired, answer, point)
         await connection.close()
+
+
+async def compare(
+    bench: Bench, connection: Any, name: str, direct: Sequence[Any], wired: Sequence[Any], answer: str, point: int
+) -> None:
+    """The sides follow one another at turn `point`: first against the clocks, then counted."""
+    for side, counting in zip(direct, wired, strict=True):
+        values: dict[str, float] = {}
+        if not bench.counts_only:
+            values |= await _turns(bench, connection, side, answer, point, clocks=True)
+        values |= await _turns(bench, connection, counting, answer, point, clocks=False)
+        bench.add(name, side.name, **values)
 
 
 async def _turns(
