@@ -23,7 +23,7 @@ from agnodb.databases.transactions import Store, Transaction
 from agnodb.drivers import NOTHING_GIVEN, Connecting
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
 from agnodb.executors.engine import EngineExecutor
-from agnodb.executors.engines import BEGIN_LATE
+from agnodb.executors.engines import beginning_late
 from agnodb.executors.health import health
 from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS
 from agnodb.executors.run_cache import DEFAULT_MEGABYTES, RunCache
@@ -240,7 +240,7 @@ class DatabaseCore(Store):
             settings = self.settings
             further = {"db_schema": settings.layout.schema, "create_schema": settings.create_schema}
             arguments = {**settings.tables, **settings.to_dict(), **further, "db_url": None}
-            adapter = adapter_of(theirs, {**arguments, "db_engine": engine.execution_options(**{BEGIN_LATE: True})})
+            adapter = adapter_of(theirs, {**arguments, "db_engine": beginning_late(engine)})
             state.beside[theirs] = adapter
         return adapter
 

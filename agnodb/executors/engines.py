@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from agnodb.drivers import NOTHING_GIVEN, POOL_SIZE, POOL_TIMEOUT, Connecting, connect_arguments, keepalive_seconds
 from agnodb.errors import ConfigurationError
 from agnodb.executors.blocking import BlockingEngine
-from agnodb.executors.lending import LendingPool
-from agnodb.executors.on_asyncpg import OnAsyncpg
+from agnodb.executors.lending import AsyncpgPool, LendingPool
+from agnodb.executors.on_awaited import OnAiosqlite, OnAsyncpg
+from agnodb.executors.on_blocking import OnPsycopg, OnSqlite3
 from agnodb.executors.on_driver import ON_DRIVER
-from agnodb.executors.on_psycopg import OnPsycopg
 from agnodb.forms import lower, text_of
 
 MOMENT = 1.0
@@ -41,12 +41,14 @@ def _plain(value: Any) -> Any:
     return lowered if isinstance(lowered, dict | list | str | int | float) else text_of(lowered)
 
 
+_MAPPED = 128 * 1024 * 1024
+"""So many bytes of a file are read where the system has them, once for all connections: a long conversation is more
+than SQLite's own cache holds (https://www.sqlite.org/mmap.html)."""
+
 OLDEST_SQLITE = (3, 35)
 """Has RETURNING (https://www.sqlite.org/lang_returning.html)."""
 
-BEGIN_LATE = "agnodb_begin_late"
-"""An execution option for those who use a SQLite engine beside us, and begin as Python's own driver does: with their
-first write, or by a BEGIN of their own."""
+_BEGIN_LATE = "agnodb_begin_late"
 
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLAC")
 
@@ -57,15 +59,14 @@ _COMMON: dict[str, Any] = {"hide_parameters": True, "json_serializer": _json_tex
 def postgres_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
     """An engine on the driver of `url`. Its connections are opened when they are needed, and kept."""
     address, arguments = connect_arguments(url, how)
-    lending = {"poolclass": LendingPool} if url.get_driver_name() == "asyncpg" else {}
+    lending = {"poolclass": AsyncpgPool} if url.get_driver_name() == "asyncpg" else {}
     engine = create_async_engine(address, connect_args=arguments, **lending, **_pool(how))
     if url.get_driver_name() == "asyncpg":
         _keep_alive(engine.sync_engine, url, how)
         if how.pooled(url):
             event.listen(engine.sync_engine, "handle_error", _free_the_pooler)
         else:
-            direct = OnAsyncpg(how.pool_size or POOL_SIZE, how.pool_timeout or POOL_TIMEOUT)
-            engine.update_execution_options(**{ON_DRIVER: direct})
+            engine.update_execution_options(**{ON_DRIVER: OnAsyncpg(*_turns(how))})
     return engine
 
 
@@ -100,14 +101,17 @@ async def blocking_direct_engine(url: URL, how: Connecting) -> AsyncIterator[Blo
 def sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
     """An engine on aiosqlite, see `prepare_sqlite`."""
     # Any thread may use a connection: only so can a child close, after a fork, what a thread of its parent opened.
-    engine = create_async_engine(url, connect_args={"check_same_thread": False}, **_pool(how))
+    arguments = {"check_same_thread": False}
+    engine = create_async_engine(url, connect_args=arguments, poolclass=LendingPool, **_pool(how))
     prepare_sqlite(engine.sync_engine, min(how.lock_timeout or MOMENT, MOMENT))
+    engine.update_execution_options(**{ON_DRIVER: OnAiosqlite(*_turns(how))})
     return engine
 
 
 def blocking_sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
     """As `sqlite_engine`, on the sqlite3 of the standard library."""
-    engine = create_engine(url.set(drivername="sqlite+pysqlite"), **_pool(how))
+    direct = {ON_DRIVER: OnSqlite3()}
+    engine = create_engine(url.set(drivername="sqlite+pysqlite"), execution_options=direct, **_pool(how))
     prepare_sqlite(engine, min(how.lock_timeout or MOMENT, MOMENT))
     return engine
 
@@ -125,12 +129,13 @@ def blocking_mysql_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
 
 
 def _pool(how: Connecting) -> dict[str, Any]:
-    return {
-        **_COMMON,
-        "pool_size": how.pool_size or POOL_SIZE,
-        "max_overflow": 0,
-        "pool_timeout": how.pool_timeout or POOL_TIMEOUT,
-    }
+    size, patience = _turns(how)
+    return {**_COMMON, "pool_size": size, "max_overflow": 0, "pool_timeout": patience}
+
+
+def _turns(how: Connecting) -> tuple[int, float]:
+    """How many connections there are, and how many seconds a call waits for one of them."""
+    return how.pool_size or POOL_SIZE, how.pool_timeout or POOL_TIMEOUT
 
 
 def _patient(how: Connecting) -> Connecting:
@@ -167,7 +172,8 @@ def _free_the_pooler(context: ExceptionContext) -> None:
 
 
 def prepare_sqlite(engine: Engine, busy_timeout: float | None = None) -> None:
-    """Foreign keys, WAL, transactions that take the write lock when they begin, and a wait for it if one is given.
+    """Foreign keys, WAL, a mapped file, transactions that take the write lock when they begin, and a wait for it if
+    one is given.
 
     A deferred transaction that reads first and writes later fails at once when another writer came in between
     (https://www.sqlite.org/lang_transaction.html): BEGIN IMMEDIATE waits instead.
@@ -182,24 +188,33 @@ def prepare_sqlite(engine: Engine, busy_timeout: float | None = None) -> None:
             cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA journal_mode = WAL")  # stays as it is where a database cannot have it (memory)
+        cursor.execute(f"PRAGMA mmap_size = {_MAPPED}")
         cursor.close()
 
     if not event.contains(engine, "begin", _on_begin):
         event.listen(engine, "connect", on_connect)
         event.listen(engine, "begin", _on_begin)
-        event.listen(engine, "before_cursor_execute", _before_execute)
         event.listen(engine, "invalidate", _on_invalidate)
 
 
 def _on_begin(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("isolation_level") != "AUTOCOMMIT" and not options.get(BEGIN_LATE):
+    if options.get("isolation_level") != "AUTOCOMMIT" and not options.get(_BEGIN_LATE):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def beginning_late(engine: Any) -> Any:
+    """`engine` for those who use it beside us, and begin as Python's own SQLite driver does: with their first write,
+    or by a BEGIN of their own. Any other engine than SQLite's works as it does."""
+    late = engine.execution_options(**{_BEGIN_LATE: True})
+    if late.dialect.name == "sqlite":
+        event.listen(getattr(late, "sync_engine", late), "before_cursor_execute", _before_execute)
+    return late
+
+
 def _before_execute(connection: Connection, cursor: Any, statement: str, *_further: Any) -> None:
-    late = connection.get_execution_options().get(BEGIN_LATE) and statement.lstrip()[:6].upper() in _WRITES
-    if late and not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+    begins = statement.lstrip()[:6].upper() in _WRITES
+    if begins and not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
         cursor.execute("BEGIN IMMEDIATE")
 
 

@@ -19,7 +19,7 @@ Lent: TypeAlias = Any
 
 
 class LendingPool(AsyncAdaptedQueuePool):
-    """A pool of asyncpg's connections. Its methods are called by one event loop only."""
+    """A pool whose methods are called by one event loop only."""
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -31,7 +31,7 @@ class LendingPool(AsyncAdaptedQueuePool):
             lent: Lent = self._pool.get_nowait()
         except Empty:
             return None
-        if lent._is_hard_or_soft_invalidated() or lent.driver_connection.is_closed():
+        if lent._is_hard_or_soft_invalidated() or self.is_closed(lent):
             self._worn.append(lent)
             return None
         return lent
@@ -41,8 +41,7 @@ class LendingPool(AsyncAdaptedQueuePool):
         worn: list[Lent] = self._worn or [self._do_get()]
         lent = worn.pop()
         try:
-            # asyncpg has seen it when the server has closed an idle connection: to ask it is no round trip.
-            if not lent._is_hard_or_soft_invalidated() and lent.driver_connection.is_closed():
+            if not lent._is_hard_or_soft_invalidated() and self.is_closed(lent):
                 closed = InvalidatePoolError("the server has closed the connection")
                 lent.invalidate(closed)
                 self._invalidate(lent, closed, _checkin=False)  # all that are as old
@@ -53,6 +52,10 @@ class LendingPool(AsyncAdaptedQueuePool):
                 Connection._handle_dbapi_exception_noconnection(error, engine.dialect, engine)
             raise
         return lent
+
+    def is_closed(self, lent: Lent) -> bool:
+        """Whether the connection was closed by another than its pool, as far as the driver knows."""
+        return False
 
     def give_back(self, lent: Lent) -> None:
         """Of a connection on which nothing is under way."""
@@ -67,3 +70,11 @@ class LendingPool(AsyncAdaptedQueuePool):
         proxy = _ConnectionFairy(self, lent.dbapi_connection, lent, self._should_log_debug())
         proxy._counter, lent.fairy_ref = 1, weakref.ref(proxy)
         return proxy
+
+
+class AsyncpgPool(LendingPool):
+    """A pool of asyncpg's connections."""
+
+    def is_closed(self, lent: Lent) -> bool:
+        # It has seen it when the server has closed an idle connection: to ask it is no round trip.
+        return bool(lent.driver_connection.is_closed())

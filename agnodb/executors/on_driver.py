@@ -30,8 +30,18 @@ if TYPE_CHECKING:
 ON_DRIVER = "agnodb_on_driver"
 """An execution option of an engine: its `OnDriver`."""
 
-# Values of these are the same for the driver as for SQLAlchemy.
-_SAME = (String, Integer, Boolean, Date)
+SQLITE_SAME = (String, Integer)
+"""As `OnDriver.same`: SQLite knows no booleans and no dates."""
+
+_HEARD = (
+    "before_execute",
+    "after_execute",
+    "before_cursor_execute",
+    "after_cursor_execute",
+    "engine_connect",
+    "commit",
+    "rollback",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +61,12 @@ class OnDriver(ABC):
 
     awaits: ClassVar[bool]
     """Whether `fetch` gives something to be awaited."""
-    listeners: ClassVar[int]
+    same: ClassVar[tuple[type[TypeEngine[Any]], ...]] = (String, Integer, Boolean, Date)
+    """Values of these are the same for the driver as for SQLAlchemy."""
+    checkouts: ClassVar[int] = 0
     """How many of our own listen to whoever takes a connection from the pool."""
+    begins: ClassVar[int] = 0
+    """How many of our own listen to transactions that begin."""
 
     def __init__(self) -> None:
         self._compiled: dict[Shape, Compiled | None] = {}
@@ -62,18 +76,21 @@ class OnDriver(ABC):
         try:
             found = self._compiled[shape]
         except KeyError:
-            found = self._compiled[shape] = _compiled(shape, engine.dialect)
+            found = self._compiled[shape] = _compiled(shape, engine.dialect, self.same)
         return None if found is None or self._observed(engine) else found
 
     def _observed(self, engine: Engine) -> bool:
         """Whether somebody listens to the statements of `engine` or to its pool, or has them logged."""
-        heard = engine.pool.dispatch
+        heard, pool = engine.dispatch, engine.pool.dispatch
+        if getattr(engine, "_has_events", True) and (
+            len(heard.begin) > self.begins or any(getattr(heard, name) for name in _HEARD)
+        ):
+            return True
         return (
-            getattr(engine, "_has_events", True)
-            or engine._should_log_info()
+            engine._should_log_info()
             or engine.pool._should_log_debug()
-            or bool(heard.checkin or heard.reset)
-            or len(heard.checkout) > self.listeners
+            or bool(pool.checkin or pool.reset)
+            or len(pool.checkout) > self.checkouts
         )
 
     @abstractmethod
@@ -102,12 +119,13 @@ def failed(
         connection.close()
 
 
-def _compiled(shape: Shape, dialect: Dialect) -> Compiled | None:
+def _compiled(shape: Shape, dialect: Dialect, same: tuple[type[TypeEngine[Any]], ...]) -> Compiled | None:
     if isinstance(shape.statement, Steps):
         return None
     made: Any = shape.statement.compile(dialect=dialect)  # type: ignore[attr-defined]
     columns = getattr(shape.statement, "exported_columns", ())
-    if not _is_plain(made) or not all(_is_same(column.type) or _is_list(column.type) for column in columns):
+    given = [bind.type for bind in made.binds.values() if bind.required]
+    if not _is_plain(made) or not all(_is_same(kind, same) for kind in (*given, *(each.type for each in columns))):
         return None
     names = made.positiontup or list(made.binds)
     fixed = {name: _fixed(made, name) for name in names if not made.binds[name].required}
@@ -117,17 +135,13 @@ def _compiled(shape: Shape, dialect: Dialect) -> Compiled | None:
 def _is_plain(made: SQLCompiler) -> bool:
     """Whether the text is complete, and the parameters of a call go into it as they are."""
     added = (made.post_compile_params, made.literal_execute_params, made.escaped_bind_names)
-    defaults = (made.insert_prefetch, made.update_prefetch)
-    given = [bind.type for bind in made.binds.values() if bind.required]
-    return not any((*added, *defaults)) and all(_is_same(kind) or _is_list(kind) for kind in given)
+    return not any((*added, made.insert_prefetch, made.update_prefetch))
 
 
-def _is_same(kind: TypeEngine[Any]) -> bool:
-    return isinstance(kind, (*_SAME, NullType)) and not isinstance(kind, Enum)
-
-
-def _is_list(kind: TypeEngine[Any]) -> bool:
-    return isinstance(kind, ARRAY) and _is_same(kind.item_type)
+def _is_same(kind: TypeEngine[Any], same: tuple[type[TypeEngine[Any]], ...]) -> bool:
+    if isinstance(kind, ARRAY):
+        return _is_same(kind.item_type, same)
+    return isinstance(kind, (*same, NullType)) and not isinstance(kind, Enum)
 
 
 def _fixed(made: SQLCompiler, name: str) -> Any:

@@ -10,6 +10,7 @@ first (agno 3.1, `agno.db.utils.SessionRunObjectCache`).
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -50,13 +51,17 @@ _NOTHING = Held()
 class RunCache:
     """At most `megabytes` of runs, counted by their stored text; the sessions that were read longest ago go first.
 
-    Shared by all tasks, loops and threads that use a database object.
+    Shared by all tasks, loops and threads that use a database object. A child begins with an empty one after a fork:
+    a thread of its parent may have been in the middle of a change.
     """
 
     def __init__(self, megabytes: float) -> None:
         self._most = int(megabytes * 1024 * 1024)
+        self._begin()
+
+    def _begin(self) -> None:
         self._sessions: OrderedDict[str, Held] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._process = threading.Lock(), os.getpid()
         self._size = 0
 
     @property
@@ -66,12 +71,14 @@ class RunCache:
 
     def held(self, session_id: str) -> Held:
         """What is kept of a session."""
+        if self._process != os.getpid():
+            self._begin()
         return self._sessions.get(session_id, _NOTHING)
 
     def objects(
-        self, session_id: str, held: Held, stored: Iterable[StoredRun], make: Callable[[Any], Any]
+        self, session_id: str, held: Held, stored: Iterable[StoredRun], make: Callable[[Callable[[], Any]], Any]
     ) -> list[Any]:
-        """The objects of what is `stored` now, in order: those of `held`, and what `make(document)` gives for others.
+        """The objects of what is `stored` now, in order: those of `held`, and what `make(load)` gives for others.
 
         They are kept from now on, instead of `held`.
         """
@@ -83,7 +90,7 @@ class RunCache:
         held: Held,
         known: KnownRuns,
         recent: Iterable[StoredRun],
-        make: Callable[[Any], Any],
+        make: Callable[[Callable[[], Any]], Any],
     ) -> list[Any]:
         """As `objects`, where what is stored now are the `known.count` first runs of `held` and the `recent` ones."""
         before = dict(islice(held.runs.items(), known.count))
@@ -104,12 +111,12 @@ class RunCache:
                 self._size -= self._sessions.popitem(last=False)[1].size
 
 
-def _runs(held: Held, stored: Iterable[StoredRun], make: Callable[[Any], Any]) -> dict[Hashable, Kept]:
+def _runs(held: Held, stored: Iterable[StoredRun], make: Callable[[Callable[[], Any]], Any]) -> dict[Hashable, Kept]:
     runs: dict[Hashable, Kept] = {}
     for run in stored:
         known = held.runs.get(run.token)
         if known is None and run.load is not None:
-            runs[run.token] = Kept(make(run.load()), run.size, run.place)
+            runs[run.token] = Kept(make(run.load), run.size, run.place)
         else:
             runs[run.token] = _found(known)
     return runs

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from agnodb import codec
-from agnodb.records.runs import MOST_RECENT, KnownRuns, StoredRun
+from agnodb.records.runs import MOST_RECENT, KnownRuns, StoredRun, stored_size
 from agnodb.sql.dialects.base import Dialect
 from agnodb.sql.executor import Row
 
@@ -88,4 +88,4 @@ def stored_run(token: int, document: str | None, place: int | None) -> StoredRun
     """The run of a row; without its document where the token is a known one."""
     if document is None:
         return StoredRun(token, place=place)
-    return StoredRun(token, len(document), partial(codec.decode, document), place)
+    return StoredRun(token, stored_size(document), partial(codec.decode, document), place)

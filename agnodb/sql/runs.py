@@ -26,7 +26,7 @@ from sqlalchemy import (
 from agnodb import clock, codec
 from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError
 from agnodb.filters import Page, present
-from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
+from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun, stored_size
 from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write, of_writable
 from agnodb.sql.recent_runs import stored_run
@@ -104,9 +104,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
         session = {"session": text_in(session_id)}
         if self.dialect.row_token(self.table) is None:
             rows = await self.run("stored", self._stored, session)
-            return [
-                StoredRun((key, hash(text), len(text)), len(text), partial(codec.decode, text)) for key, text in rows
-            ]
+            return [_told_by_text(key, text, known) for key, text in rows]
         tokens = self.dialect.texts(str(token) for token in known)
         rows = await self.run("stored_since", self._stored_since, {**session, "known": tokens})
         return [stored_run(*row) for row in rows]
@@ -277,3 +275,9 @@ class SqlRunRepository(SqlRepository[RunRecord]):
 
     async def delete_many(self, run_ids: Iterable[str]) -> int:
         return await self.delete_any(run_ids)
+
+
+def _told_by_text(key: str, text: str, known: Collection[Hashable]) -> StoredRun:
+    """A run whose token is made of its text, which was read for nothing if it is known."""
+    token = (key, hash(text), len(text))
+    return StoredRun(token) if token in known else StoredRun(token, stored_size(text), partial(codec.decode, text))

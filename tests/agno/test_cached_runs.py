@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 from agents import helper, refund_order
+from agno.db.base import SessionType
 from agno.run.agent import RunOutput
-from agno.session import AgentSession
+from agno.run.team import TeamRunOutput
+from agno.session import AgentSession, TeamSession
 from asking import ask
 from httpx import AsyncClient
 from places import Place
@@ -120,6 +122,23 @@ async def test_a_run_that_takes_the_place_of_a_deleted_one_is_not_taken_for_it(p
             with psycopg.connect(place.url, autocommit=True) as connection:
                 connection.execute("VACUUM FULL ai.agno_runs")
         assert [run.content for run in (await db.get_session("s")).runs] == [f"text {n}" for n in range(1, LONG)]
+
+
+async def test_a_teams_runs_are_not_read_again_and_are_each_readers_own(place: Place) -> None:
+    async with place.ours() as db:
+        await db.upsert_session(TeamSession(session_id="s", team_id="t", user_id="u", created_at=1))
+        for number in range(LONG):
+            run = TeamRunOutput(run_id=f"r{number}", session_id="s", team_id="t", content=f"text {number}")
+            await db.upsert_run(run, "s", "u")
+        first = await db.get_session("s", SessionType.TEAM, user_id="u")
+        before = db.statements_run
+        second = await db.get_session("s", SessionType.TEAM, user_id="u")
+        assert db.statements_run == before + (1 if place.kind == "postgresql" else 2)
+        assert [run.content for run in second.runs] == [f"text {number}" for number in range(LONG)]
+        assert shown(second) == shown(first)
+        second.runs[0].content = "changed"
+        assert (await db.get_session("s")).runs[0].content == "text 0"
+        assert await db.get_session("s", user_id="somebody else") is None
 
 
 async def test_what_is_read_in_a_transaction_is_not_kept(place: Place) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
+import aiosqlite
 import psycopg
 import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from agnodb import AsyncPostgresDb, PostgresDb
+from agnodb import AsyncPostgresDb, AsyncSqliteDb, PostgresDb, SqliteDb
 from agnodb.errors import DuplicateKeyError, InvalidValueError, StorageError, UnavailableError
 from agnodb.executors.on_driver import ON_DRIVER, OnDriver
 from agnodb.records.memories import MemoryRecord
@@ -276,3 +279,58 @@ def test_a_connection_that_died_is_replaced(blocking: PostgresDb, postgres_url: 
         with pytest.raises(UnavailableError):
             blocking.get_approval("a1")
     assert blocking.get_approval("a1") is None
+
+
+# -- SQLite ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def file(sqlite_url: str) -> AsyncIterator[AsyncSqliteDb]:
+    async with AsyncSqliteDb(db_url=sqlite_url, pool_size=1, retry_timeout=0) as made:
+        await made.create_tables()
+        yield made
+
+
+async def test_a_statement_on_aiosqlite_is_one_wait_for_its_thread(
+    file: AsyncSqliteDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await file.memories.upsert(TEA)
+    asked: list[str] = []
+    ask = aiosqlite.Connection._execute
+
+    async def counted(self: Any, work: Any, *args: Any, **named: Any) -> Any:
+        asked.append(work.__name__)
+        return await ask(self, work, *args, **named)
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    await file.memories.get("m")
+    await file.memories.upsert(TEA)
+    assert asked == ["_execute_fetchall"] * 2
+
+
+async def test_what_runs_after_a_transaction_on_its_connection_is_stored_at_once(
+    file: AsyncSqliteDb, sqlite_url: str
+) -> None:
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as beside:
+        for number in range(3):
+            with pytest.raises(LookupError):
+                async with file.transaction() as tx:
+                    await tx.memories.upsert(replace(TEA, memory_id=f"never {number}"))
+                    raise LookupError
+            await file.memories.upsert(replace(TEA, memory_id=f"m{number}"))
+            found = beside.execute("SELECT count(*) FROM agno_memories").fetchone()
+            assert found == (number + 1,)
+
+
+def test_sqlite3_runs_them_too(sqlite_url: str) -> None:
+    heard: list[str] = []
+    with SqliteDb(db_url=sqlite_url, retry_timeout=0) as made:
+        made.create_tables()
+        made.create_approval(approval(1))
+        with pytest.raises(DuplicateKeyError):
+            made.create_approval(approval(1))
+        compiled = made.db_engine.get_execution_options()[ON_DRIVER]._compiled
+        assert {shape.name for shape, found in compiled.items() if found} >= {"approvals.insert"}
+        event.listen(made.db_engine, "before_cursor_execute", lambda *args: heard.append(args[2]))
+        assert made.get_approval("a1") is not None
+        assert [text.split()[0] for text in heard] == ["SELECT"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -10,16 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agnodb.executors.run_cache import RunCache
-from agnodb.records.runs import MOST_RECENT, RECENT, KnownRuns, StoredRun, known_runs
+from agnodb.records.runs import MOST_RECENT, RECENT, KnownRuns, StoredRun, known_runs, stored_size
 
 MEGABYTE = 1024 * 1024
+
+
+def loaded(load: Callable[[], Any]) -> Any:
+    return load()
 
 
 def stored(token: str, size: int = 10, *, known: bool = False) -> StoredRun:
     return StoredRun(token) if known else StoredRun(token, size, lambda: {"token": token})
 
 
-def read(cache: RunCache, session: str, *runs: StoredRun, make: Callable[[Any], Any] = dict) -> list[Any]:
+def read(cache: RunCache, session: str, *runs: StoredRun, make: Callable[[Any], Any] = loaded) -> list[Any]:
     return cache.objects(session, cache.held(session), runs, make)
 
 
@@ -47,8 +53,8 @@ def test_an_order_that_changed_is_the_new_one() -> None:
 
 def test_a_run_that_no_session_shows_is_left_out_and_known() -> None:
     cache = RunCache(1)
-    assert read(cache, "s", stored("a"), make=lambda _document: None) == []
-    assert read(cache, "s", stored("a", known=True), make=lambda _document: pytest.fail("made again")) == []
+    assert read(cache, "s", stored("a"), make=lambda _load: None) == []
+    assert read(cache, "s", stored("a", known=True), make=lambda _load: pytest.fail("made again")) == []
 
 
 def test_a_reader_goes_on_with_what_it_held() -> None:
@@ -57,7 +63,7 @@ def test_a_reader_goes_on_with_what_it_held() -> None:
     read(cache, "s", stored("a"))
     held = cache.held("s")
     read(cache, "s")
-    assert cache.objects("s", held, [stored("a", known=True)], dict) == [{"token": "a"}]
+    assert cache.objects("s", held, [stored("a", known=True)], loaded) == [{"token": "a"}]
 
 
 def test_a_repository_that_leaves_out_what_is_not_known_is_an_error() -> None:
@@ -101,12 +107,30 @@ def test_runs_without_a_place_are_told_by_their_tokens_while_they_are_few() -> N
 def test_runs_behind_those_that_are_known_follow_them() -> None:
     cache = RunCache(1)
     runs = [StoredRun(number, 10, lambda: {"n": 0}, number) for number in range(12)]
-    first = cache.objects("s", cache.held("s"), runs, dict)
+    first = cache.objects("s", cache.held("s"), runs, loaded)
     held = cache.held("s")
     known = held.known()
     assert known is not None
     recent = [*(StoredRun(number, place=number) for number in known.recent[1:]), StoredRun(50, 10, dict, 50)]
-    second = cache.changed("s", held, known, recent, dict)
+    second = cache.changed("s", held, known, recent, loaded)
     assert [id(run) for run in second[:-1]] == [id(run) for n, run in enumerate(first) if n != known.count]
     assert [*cache.held("s").runs] == [*range(known.count), *known.recent[1:], 50]
     assert cache.size == 120
+
+
+def test_a_child_begins_with_an_empty_cache_whatever_a_thread_of_its_parent_was_doing() -> None:
+    cache = RunCache(1)
+    read(cache, "s", stored("a"))
+    with cache._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(5)
+            found = not cache.held("s").runs and read(cache, "s", stored("a")) == [{"token": "a"}] and cache.size == 10
+            os._exit(0 if found else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert [*cache.held("s").runs] == ["a"]
+
+
+@pytest.mark.parametrize(("text", "size"), [("tea", 3), ("th\u00e9", 4), ("\u8336", 3), ("\ud800", 3)])
+def test_the_size_of_a_text_is_its_bytes(text: str, size: int) -> None:
+    assert stored_size(text) == size

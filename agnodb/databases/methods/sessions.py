@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from agnodb.databases.methods.base import Methods, plain
@@ -29,17 +30,17 @@ class SessionMethods(Methods):
         `runs_limit` attaches only the last so many runs that are history for a model. The run objects of an agent's
         session are shared with other reads of it: copy what you change, as agno does, or take `deserialize=False`.
         """
-        shared = runs_limit is None and deserialize and plain(session_type) in (None, SessionType.AGENT)
-        cache = self._run_cache if shared else None
+        asked = plain(session_type)
+        cache = self._run_cache if deserialize and runs_limit is None else None
         if cache is not None:
-            found = await self._changed(session_id, user_id, cache)
+            found = await self._changed(session_id, asked, user_id, cache)
             if found is not None:
                 return self._given(*found, session_type, deserialize)
         session = await self.repositories.sessions.get(session_id, user_id=user_id)
         if session is None:
             return None
-        if cache is not None and session.session_type == SessionType.AGENT:
-            runs = await self._cached_runs(session_id, cache)
+        if cache is not None and asked in (None, session.session_type):
+            runs = await self._cached_runs(session, cache)
         elif runs_limit is None:
             runs = await self.repositories.runs.of_session(session_id)
         else:
@@ -47,7 +48,7 @@ class SessionMethods(Methods):
         return self._given(session, runs, session_type, deserialize)
 
     async def _changed(
-        self, session_id: str, user_id: str | None, cache: RunCache
+        self, session_id: str, asked: Any, user_id: str | None, cache: RunCache
     ) -> tuple[SessionRecord, list[Any]] | None:
         """The session and its runs, where those that are held are its first ones: see `get_with_runs`."""
         held = cache.held(session_id)
@@ -55,14 +56,20 @@ class SessionMethods(Methods):
         if known is None:
             return None
         found = await self.repositories.sessions.get_with_runs(session_id, known, user_id=user_id)
-        if found is None or found[0].session_type != SessionType.AGENT:
+        if found is None or asked not in (None, found[0].session_type):
             return None
-        return found[0], cache.changed(session_id, held, known, found[1], self.objects.history_run)
+        session, recent = found
+        return session, _read(session, cache.changed(session_id, held, known, recent, self._kept(session)))
 
-    async def _cached_runs(self, session_id: str, cache: RunCache) -> list[Any]:
-        held = cache.held(session_id)
-        stored = await self.repositories.runs.stored(session_id, held.runs.keys())
-        return cache.objects(session_id, held, stored, self.objects.history_run)
+    async def _cached_runs(self, session: SessionRecord, cache: RunCache) -> list[Any]:
+        held = cache.held(session.session_id)
+        stored = await self.repositories.runs.stored(session.session_id, held.runs.keys())
+        return _read(session, cache.objects(session.session_id, held, stored, self._kept(session)))
+
+    def _kept(self, session: SessionRecord) -> Callable[[Callable[[], Any]], Any]:
+        """What is kept of a run, by what gives its document: an agent's as the object, which agno does not change. Of
+        teams and workflows that is not said, so theirs are parsed at every read, from the text that is kept."""
+        return (lambda load: self.objects.history_run(load())) if _shares(session) else lambda load: load
 
     def _given(self, session: SessionRecord, runs: Any, session_type: Any, deserialize: bool | None) -> Any:
         if deserialize:
@@ -173,3 +180,13 @@ class SessionMethods(Methods):
     async def delete_sessions(self, session_ids: list[str], user_id: str | None = None) -> None:
         """Delete sessions (of that owner) and their runs."""
         await self.repositories.sessions.delete_many(session_ids, user_id=user_id)
+
+
+def _shares(session: SessionRecord) -> bool:
+    """Whether the reads of a session may share its run objects."""
+    return session.session_type == SessionType.AGENT
+
+
+def _read(session: SessionRecord, kept: list[Any]) -> list[Any]:
+    """The runs of a session, of what is kept of them."""
+    return kept if _shares(session) else [load() for load in kept]

@@ -1,4 +1,4 @@
-"""Statements on asyncpg, whose connections are in autocommit as they are."""
+"""Statements on a driver with asyncio, whose connections are in autocommit as they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sqlalchemy import Engine, exc
 
 from agnodb.executors.lending import LendingPool, Lent
-from agnodb.executors.on_driver import Compiled, OnDriver, failed
+from agnodb.executors.on_driver import SQLITE_SAME, Compiled, OnDriver, failed
 from agnodb.sql.executor import Row
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from agnodb.executors.retries import Attempts
 
 
-class OnAsyncpg(OnDriver):
+class OnAwaited(OnDriver):
     """The statements of one engine, whose pool has `size` connections of one event loop.
 
     Who must wait for one of them waits here, at most `patience` seconds, and has its turn: in the pool's own line a
     caller who gives a connection back and asks again goes before those who wait, and wakes them in vain.
     """
 
-    awaits, listeners = True, 1
+    awaits, checkouts = True, 1
 
     def __init__(self, size: int, patience: float) -> None:
         super().__init__()
@@ -62,8 +62,25 @@ class OnAsyncpg(OnDriver):
         except TimeoutError as error:
             raise exc.TimeoutError(f"no connection was free for {self._patience} seconds") from error
 
+
+class OnAsyncpg(OnAwaited):
+    """Over a network. The driver keeps each text prepared."""
+
     def fetch(self, connection: Any, text: str, values: Any) -> Awaitable[Sequence[Row]]:
         rows: Awaitable[Sequence[Row]] = connection.driver_connection.fetch(text, *values)
+        return rows
+
+
+class OnAiosqlite(OnAwaited):
+    """In the thread of a connection, which is asked once for each statement."""
+
+    same, begins = SQLITE_SAME, 1
+
+    def fetch(self, connection: Any, text: str, values: Any) -> Awaitable[Sequence[Row]]:
+        driver = connection.driver_connection
+        if driver.isolation_level is not None:  # SQLAlchemy's: the driver would begin a transaction of its own
+            driver.isolation_level = None
+        rows: Awaitable[Sequence[Row]] = driver.execute_fetchall(text, values)
         return rows
 
 
@@ -78,7 +95,7 @@ def _failed(
     pool: LendingPool = engine.pool  # type: ignore[assignment]
     pooled = pool.in_proxy(lent)
     try:
-        pooled.dbapi_connection._handle_exception(error)  # which is asyncpg's: raises it as the DBAPI has it
+        pooled.dbapi_connection._handle_exception(error)  # SQLAlchemy's: raises it as the DBAPI has it
         raise error
     except BaseException as told:
         failed(engine, pooled, statement, told, attempts)
