@@ -20,6 +20,8 @@ class History:
 
     address: Address
     version: str | None
+    runs: int = 0
+    """How many there are."""
     places: int = 0
     """The place of the next run."""
     changes: int = 0
@@ -36,18 +38,18 @@ class History:
 
     def with_run(self) -> History:
         """With one more run at its end."""
-        return replace(self, places=self.places + 1, changes=self.changes + 1)
+        return replace(self, runs=self.runs + 1, places=self.places + 1, changes=self.changes + 1)
 
     def changed(self) -> History:
         """With a run written."""
         return replace(self, changes=self.changes + 1)
 
-    def without(self) -> History:
-        """With runs deleted."""
-        return replace(self, removals=self.removals + 1)
+    def without(self, runs: int) -> History:
+        """With so many of its runs deleted."""
+        return replace(self, runs=self.runs - runs, removals=self.removals + 1)
 
     def write(self) -> Write:
         """Store it, if it is still what was read."""
-        counts = {"places": self.places, "changes": self.changes, "removals": self.removals}
+        counts = {"runs": self.runs, "places": self.places, "changes": self.changes, "removals": self.removals}
         document = Document(self.address[1], json.dumps(counts), {}, new_version())
         return Write(self.address, document, self.version)

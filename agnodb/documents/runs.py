@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 from agnodb import clock
 from agnodb.documents.histories import History
 from agnodb.documents.indexes import HISTORIES
-from agnodb.documents.repository import ROUNDS, DocumentRepository
-from agnodb.documents.store import Document, Index, Query, Refused, Scalar, Write
+from agnodb.documents.repository import ROUNDS
+from agnodb.documents.session_runs import SessionRuns
+from agnodb.documents.store import Document, Refused, Write
 from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError, UnavailableError
 from agnodb.filters import Page, present
-from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
+from agnodb.records.runs import RunRecord
 from agnodb.rules.ownership import may_write
-from agnodb.rules.values import text_in
 from agnodb.text import decode_text
 
 _RESAVED = ("status", "run_data", "parent_run_id", "updated_at")
-_IN_ORDER = Index(("session_id",), "run_index")
-_OF_STATUS = Index(("session_id", "status"), "run_index")
 
 
 class _Found(NamedTuple):
@@ -33,11 +30,8 @@ class _Found(NamedTuple):
     history: History
 
 
-class DocumentRunRepository(DocumentRepository[RunRecord]):
+class DocumentRunRepository(SessionRuns):
     """See `agnodb.contracts.runs.RunRepository`."""
-
-    concept = "runs"
-    record = RunRecord
 
     async def get(self, run_id: str) -> RunRecord | None:
         return await self.find(run_id)
@@ -62,46 +56,6 @@ class DocumentRunRepository(DocumentRepository[RunRecord]):
             status=status,
         )
         return await self.paged(page, self.chosen(**filters))
-
-    # -- the runs of sessions, in order -------------------------------------------------------------------------
-
-    async def of_session(self, session_id: str) -> list[Any]:
-        return [run.run_data for run in await self.all_of(self.chosen(session_id=session_id))]
-
-    async def stored(self, session_id: str, known: Collection[Hashable] = ()) -> list[StoredRun]:
-        query = self._query(_IN_ORDER, text_in(session_id))
-        return [
-            StoredRun((document.key, document.version), len(document.body), partial(self._document_of, document))
-            for document in await self._executor.find(query)
-        ]
-
-    def _document_of(self, document: Document) -> Any:
-        return self.read(document).run_data
-
-    async def history(self, session_id: str, limit: int) -> list[Any]:
-        limit = Page(limit).checked(self.listing).limit or 0
-        query = replace(self._query(_IN_ORDER, text_in(session_id)), descending=True)
-        latest: list[Any] = []
-        after: Document | None = None
-        while len(latest) < limit:
-            found = await self._executor.find(query, after=after, limit=limit)
-            runs = [run for run in map(self.read, found) if _is_told(run)]
-            latest += [run.run_data for run in runs]
-            if len(found) < limit:
-                break
-            after = found[-1]
-        return latest[:limit][::-1]
-
-    async def of_sessions(self, session_ids: Iterable[str]) -> dict[str, list[Any]]:
-        found = {session_id: await self.of_session(session_id) for session_id in dict.fromkeys(session_ids)}
-        return {session_id: runs for session_id, runs in found.items() if runs}
-
-    async def count_of_status(self, session_id: str, status: str) -> int:
-        """The number of runs of a session that have that status."""
-        return await self._executor.count(self._query(_OF_STATUS, text_in(session_id), text_in(status)))
-
-    def _query(self, index: Index, *values: Scalar) -> Query:
-        return Query(self._collections.name("runs"), index, values)
 
     # -- writes -----------------------------------------------------------------------------------------------
 
@@ -244,7 +198,7 @@ class DocumentRunRepository(DocumentRepository[RunRecord]):
             (counted,) = await self._executor.get([histories])
             gone = Write(self.address(run_id), None, document.version)
             try:
-                await self._executor.write([History.of(histories, counted).without().write(), gone])
+                await self._executor.write([History.of(histories, counted).without(1).write(), gone])
             except Refused:
                 await self._executor.pause(round)
                 continue
@@ -254,7 +208,7 @@ class DocumentRunRepository(DocumentRepository[RunRecord]):
     async def delete_of_session(self, session_id: str) -> None:
         """Delete the runs of a session that is being deleted. Raises Refused."""
         most = self._executor.capabilities.batch
-        while found := await self._executor.find(self._query(_IN_ORDER, text_in(session_id)), limit=most):
+        while found := await self._executor.find(self.in_order(session_id), limit=most):
             name = self._collections.name("runs")
             await self._executor.write([Write((name, run.key), None, run.version) for run in found])
 
@@ -262,7 +216,3 @@ class DocumentRunRepository(DocumentRepository[RunRecord]):
 def _owner(session: Document) -> str | None:
     owner = session.fields.get("user_id")
     return None if owner is None else decode_text(str(owner))
-
-
-def _is_told(run: RunRecord) -> bool:
-    return run.parent_run_id is None and run.status not in HISTORY_SKIP_STATUSES

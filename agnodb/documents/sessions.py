@@ -37,11 +37,14 @@ class DocumentSessionRepository(SessionSaves):
     async def get_with_runs(
         self, session_id: str, known: KnownRuns, *, user_id: str | None = None
     ) -> tuple[SessionRecord, list[StoredRun]] | None:
-        session = await self.get(session_id, user_id=user_id)
-        if session is None:
+        histories = self.address(self.key_of(session_id), HISTORIES)
+        found, counted = await self._executor.get([self.address(session_id), histories])
+        session = None if found is None else self.read(found)
+        if session is None or (user_id is not None and session.user_id != text_in(user_id)):
             return None
-        # Without places nobody knows a part of the runs.
-        return session, await DocumentRunRepository(self._executor, self._collections).stored(session_id)
+        # No run has a place here, so all that is known is among the recent ones.
+        runs = DocumentRunRepository(self._executor, self._collections)
+        return session, await runs.since(History.of(histories, counted), session_id, known.recent)
 
     async def page(
         self,
@@ -126,7 +129,7 @@ class DocumentSessionRepository(SessionSaves):
             document, counted = await self._executor.get([address, history_at])
             if document is None or any(getattr(self.read(document), name) != value for name, value in mine.items()):
                 return 0
-            noted = History.of(history_at, counted).without().write()
+            noted = History.of(history_at, counted).without(0).write()
             try:
                 await self._executor.write([noted])
                 await runs.delete_of_session(session_id)

@@ -118,8 +118,8 @@ class TestOnlyInRedis:
     ) -> None:
         counted = Counted(client)
         database = AsyncRedisDb(redis_client=counted, db_prefix=prefix)
-        for begin in range(0, sessions, 200):
-            numbers = range(begin, min(begin + 200, sessions))
+        for begin in range(0, sessions, 50):
+            numbers = range(begin, min(begin + 50, sessions))
             await asyncio.gather(*(database.sessions.upsert(a_session(f"s{n:05}", created_at=n)) for n in numbers))
         session, run = await database.sessions.get("s00000"), a_run("r", session_id="s00000")
         assert session is not None
@@ -129,7 +129,8 @@ class TestOnlyInRedis:
         assert await counted.by(database.runs.upsert(run)) == 2
         assert await counted.by(database.sessions.page(Page(limit=5, page=2))) == 2
         assert await counted.by(database.sessions.page(Page(limit=5), user_id="alice", session_type="agent")) == 2
-        assert await counted.by(database.get_session("s00000")) == 2
+        await database.get_session("s00000")
+        assert await counted.by(database.get_session("s00000")) == 1
 
     async def test_what_expires_takes_its_places_along(self, client: AsyncRedis, prefix: str) -> None:
         lasting = AsyncRedisDb(redis_client=client, db_prefix=prefix)

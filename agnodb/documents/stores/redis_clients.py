@@ -21,6 +21,9 @@ EXAMPLE = "redis://user:password@localhost:6379/0"
 # What the URL leaves open, in seconds.
 _TIMES = {"socket_connect_timeout": 2.0, "socket_timeout": 10.0}
 
+_CONNECTIONS, _PATIENCE = 32, 10.0
+"""At most, for each event loop or process; and how many seconds a call waits for one of them."""
+
 _NO_RIGHT = frozenset({"AuthenticationError", "AuthorizationError", "NoPermissionError"})
 # The server has not done it, and may when it is asked again: it loads, fails over, or has another master.
 _NOT_DONE = frozenset(
@@ -91,8 +94,9 @@ def client_of(url: str, *, asynchronous: bool) -> Any:
     try:
         if scheme.endswith(_CLUSTER):
             return home.RedisCluster.from_url(url, **options)
-        # What fails is done again above, where it is known what may be.
-        return home.Redis.from_url(url, retry=home.retry.Retry(NoBackoff(), 0), **options)
+        # What fails is done again above, where it is known what may be. Whoever finds no connection waits for one.
+        options |= {"retry": home.retry.Retry(NoBackoff(), 0), "max_connections": _CONNECTIONS, "timeout": _PATIENCE}
+        return home.Redis.from_pool(home.BlockingConnectionPool.from_url(url, **options))
     except ValueError as error:
         raise ConfigurationError(f"A Redis URL is needed, like {EXAMPLE}", detail=redact(str(error))) from None
     except Exception as error:  # a blocking client looks for the cluster when it is made
