@@ -87,7 +87,8 @@ class DocumentCore(Store):
     ) -> None:
         self.settings = settings
         place = f"{settings.where}#{settings.layout.key}"
-        self._collections = Collections(tables_for(settings.layout), settings.policies, place)
+        self._tables = tables_for(settings.layout)
+        self._collections = Collections(self._tables, settings.policies, place)
         self._executor = DocumentExecutor(clients, self._indexes(), capabilities, threaded=threaded)
         Store.__init__(self, self._repositories_of(self._executor), objects(), place)
         self._on_write_failed = settings.policies.on_write_failed

@@ -12,6 +12,7 @@ from agnodb import clock
 from agnodb.documents.repository import DocumentRepository
 from agnodb.documents.runs import DocumentRunRepository
 from agnodb.documents.sessions import DocumentSessionRepository
+from agnodb.documents.store import Write
 from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.metrics import MetricRecord
@@ -60,24 +61,34 @@ class DocumentMetricRepository(DocumentRepository[MetricRecord]):
 
     async def _compute(self, again: tuple[int, int] | None) -> list[MetricRecord] | None:
         """The rows that differ from what is stored, and those of the days `again`; None where nothing was done."""
-        now, totals, stored = clock.now(), await self._totals(), await self._stored()
-        rows: list[MetricRecord] = []
-        gone = 0
-        for place in sorted({*totals, *stored}):
-            total, there = totals.get(place, Totals()), stored.get(place, [])
-            first = there[0] if there else None
-            gone += await self.delete_any([row.id for row in (there[1:] if total else there)])
-            if not total:
-                continue
-            row = row_of(place, total, now, first)
-            if first is None:
-                row = replace(row, id=_id_of(place))
-            if first is None or not says_the_same(row, first):
-                await self.compare_and_set(row.id, lambda _stored, row=row: row)  # type: ignore[misc]
-            elif again is None or not again[0] <= place[0] <= again[1]:
-                continue
-            rows.append(row)
-        return rows if rows or gone else None
+        rows: dict[str, MetricRecord] = {}
+
+        async def changes() -> list[Write]:
+            now, totals, stored = clock.now(), await self._totals(), await self._stored()
+            changed: dict[str, MetricRecord | None] = {}
+            for place in sorted({*totals, *stored}):
+                total, there = totals.get(place, Totals()), stored.get(place, [])
+                changed |= {row.id: None for row in (there[1:] if total else there)}
+                if not total:
+                    continue
+                first = there[0] if there else None
+                row = row_of(place, total, now, first)
+                if first is None:
+                    row = replace(row, id=_id_of(place))
+                if first is None or not says_the_same(row, first):
+                    changed[row.id] = row
+                elif again is None or not again[0] <= place[0] <= again[1]:
+                    continue
+                rows[row.id] = row
+            documents = {self.read(document).id: document for document in await self.documents(changed)}
+            return [
+                self.without(documents[key]) if row is None else self.written(row, documents.get(key))
+                for key, row in changed.items()
+                if row is not None or key in documents
+            ]
+
+        done = await self.write_all(changes)
+        return list(rows.values()) if rows or done else None
 
     async def _totals(self) -> dict[Place, Totals]:
         """What all sessions and runs count for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -175,28 +175,46 @@ class DocumentRepository(StrictOwner, Generic[R]):
         """All records."""
         return await self.all_of(Chosen({}))
 
-    # -- deletes ----------------------------------------------------------------------------------------------
+    # -- several records --------------------------------------------------------------------------------------
 
-    async def delete_any(self, keys: Iterable[Any], **filters: Any) -> int:
-        """Delete the records with one of `keys` whose columns also equal `filters`; the number deleted."""
-        mine = self.map.checked(filters)
-        deleted = 0
-        for key in dict.fromkeys(map(self.key_of, keys)):
-            deleted += await self._deleted(key, mine)
-        return deleted
+    async def write_all(self, changes: Callable[[], Awaitable[list[Write]]]) -> list[Write]:
+        """Do what `changes()` finds to be done, as one batch as far as the store has one; the writes that were done.
 
-    async def _deleted(self, key: Any, mine: Mapping[str, Any]) -> int:
+        It is asked again after somebody else's write, and must not find what is done already.
+        """
+        able, done = self._executor.capabilities, list[Write]()
+        most = able.batch if able.atomic else 1
         for round in range(ROUNDS):
-            document = await self.look(key)
-            if document is None or not _equal(self.read(document), mine):
-                return 0
+            found = await changes()
             try:
-                await self._executor.write([Write(self.address(key), None, document.version)])
+                for first in range(0, len(found), most):
+                    await self._executor.write(found[first : first + most])
+                    done += found[first : first + most]
             except Refused:
                 await self._executor.pause(round)
                 continue
-            return 1
-        raise UnavailableError(detail="others write this record all the time")
+            return done
+        raise UnavailableError(detail="others write these records all the time")
+
+    async def documents(self, keys: Iterable[Any]) -> list[Document]:
+        """The documents with `keys`, as far as they are there: one request, or none."""
+        addresses = [self.address(key) for key in keys]
+        found = await self._executor.get(addresses) if addresses else []
+        return [document for document in found if document is not None]
+
+    async def delete_any(self, keys: Iterable[Any], **filters: Any) -> int:
+        """Delete the records with one of `keys` whose columns also equal `filters`; the number deleted."""
+        chosen, mine = list(dict.fromkeys(map(self.key_of, keys))), self.map.checked(filters)
+
+        async def gone() -> list[Write]:
+            found = await self.documents(chosen)
+            return [self.without(document) for document in found if _equal(self.read(document), mine)]
+
+        return len(await self.write_all(gone))
+
+    def without(self, document: Document) -> Write:
+        """The write that deletes a document, if it is still that."""
+        return Write((self._collections.name(self.concept), document.key), None, document.version)
 
     async def delete_chosen(self, chosen: Chosen[R]) -> int:
         """Delete all records that match; the number deleted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -184,33 +185,21 @@ class DocumentRunRepository(SessionRuns):
         return await self.delete_many([run_id]) > 0
 
     async def delete_many(self, run_ids: Iterable[str]) -> int:
-        deleted = 0
-        for run_id in dict.fromkeys(map(self.key_of, run_ids)):
-            deleted += await self._deleted_one(run_id)
-        return deleted
+        keys = list(dict.fromkeys(map(self.key_of, run_ids)))
 
-    async def _deleted_one(self, run_id: str) -> int:
-        for round in range(ROUNDS):
-            document = await self.look(run_id)
-            if document is None:
-                return 0
-            histories = self.address(self.read(document).session_id, HISTORIES)
-            (counted,) = await self._executor.get([histories])
-            gone = Write(self.address(run_id), None, document.version)
-            try:
-                await self._executor.write([History.of(histories, counted).without(1).write(), gone])
-            except Refused:
-                await self._executor.pause(round)
-                continue
-            return 1
-        raise UnavailableError(run_id=run_id, detail="others write the runs of this session all the time")
+        async def gone() -> list[Write]:
+            found = await self.documents(keys)
+            sessions = Counter(self.read(document).session_id for document in found)
+            histories = [self.address(session_id, HISTORIES) for session_id in sessions]
+            stored = await self._executor.get(histories) if histories else []
+            noted = [
+                History.of(address, document).without(number).write()
+                for address, document, number in zip(histories, stored, sessions.values(), strict=True)
+            ]
+            return [*noted, *map(self.without, found)]
 
-    async def delete_of_session(self, session_id: str) -> None:
-        """Delete the runs of a session that is being deleted. Raises Refused."""
-        most = self._executor.capabilities.batch
-        while found := await self._executor.find(self.in_order(session_id), limit=most):
-            name = self._collections.name("runs")
-            await self._executor.write([Write((name, run.key), None, run.version) for run in found])
+        done = await self.write_all(gone)
+        return sum(write.document is None for write in done)
 
 
 def _owner(session: Document) -> str | None:

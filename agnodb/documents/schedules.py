@@ -97,20 +97,11 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
     async def _renamed(self, schedule: ScheduleRecord, before: ScheduleRecord, over: Document | None) -> ScheduleRecord:
         if schedule.name == before.name:
             return await self.put(schedule, over)
-        address = self._name_at(before.name, before.user_id)
-        (old,) = await self._executor.get([address])
-        free = [] if old is None or codec.decode(old.body) != before.id else [Write(address, None, old.version)]
-        named = await self._name_for(schedule)
-        stored = await self.put(schedule, over, named)
-        await self._give_up(free)
-        return stored
-
-    async def _give_up(self, names: list[Write]) -> None:
-        for name in names:
-            try:
-                await self._executor.write([name])
-            except Refused:  # another has taken it since
-                continue
+        free, named = await self._name_of(before), await self._name_for(schedule)
+        write = self.written(schedule, over)
+        await self._executor.write([named, write, *free])
+        assert write.document is not None
+        return self.read(write.document)
 
     async def stamp(self, schedule_id: str, provenance: Mapping[str, Any]) -> bool:
         made = {**provenance_changes(provenance), "updated_at": clock.now()}
@@ -122,10 +113,18 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
         def aimed(schedule: ScheduleRecord) -> bool:
             return (schedule.target_type, schedule.target_id) == target or schedule.endpoint in endpoints
 
-        changes = {"enabled": False, "disabled_reason": reason, "updated_at": clock.now()}
-        found = await self.all_of(replace(self.chosen(enabled=True), keep=aimed))
-        changed = [await self.change(schedule.id, changes, enabled=True) for schedule in found]
-        return len([schedule for schedule in changed if schedule is not None])
+        changes = self.map.checked({"enabled": False, "disabled_reason": reason, "updated_at": clock.now()})
+
+        async def disabled() -> list[Write]:
+            found = await self.all_of(replace(self.chosen(enabled=True), keep=aimed))
+            stored = [(self.read(document), document) for document in await self.documents(one.id for one in found)]
+            return [
+                self.written(replace(schedule, **changes), document)
+                for schedule, document in stored
+                if schedule.enabled and aimed(schedule)
+            ]
+
+        return len(await self.write_all(disabled))
 
     # -- the lock of the worker that runs it --------------------------------------------------------------------
 
@@ -170,15 +169,27 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
         return await self.compare_and_set(schedule_id, released) is not None
 
     async def delete(self, schedule_id: str, *, user_id: str | None = None) -> bool:
-        # The schedule goes last, so that what a failure leaves can be deleted again.
-        schedule = await self.find(schedule_id, **present(user_id=user_id))
-        if schedule is None:
-            return False
+        mine = self.map.checked(present(user_id=user_id))
         runs = DocumentScheduleRunRepository(self._executor, self._collections)
-        await runs.delete_chosen(runs.chosen(schedule_id=schedule_id))
-        deleted = await self.delete_any([schedule_id], **present(user_id=user_id))
+        key = self.key_of(schedule_id)
+
+        async def gone() -> list[Write]:
+            document = await self.look(key)
+            if document is None:
+                return []
+            schedule = self.read(document)
+            if any(getattr(schedule, name) != value for name, value in mine.items()):
+                return []
+            # The schedule goes last, so that what a failure leaves can be deleted again.
+            theirs = await runs.documents(run.id for run in await runs.all_of(runs.chosen(schedule_id=key)))
+            return [*map(runs.without, theirs), *await self._name_of(schedule), self.without(document)]
+
+        return bool(await self.write_all(gone))
+
+    async def _name_of(self, schedule: ScheduleRecord) -> list[Write]:
+        """The write that gives up the name of `schedule`, if it has it."""
         address = self._name_at(schedule.name, schedule.user_id)
         (taken,) = await self._executor.get([address])
-        if taken is not None and codec.decode(taken.body) == schedule.id:
-            await self._give_up([Write(address, None, taken.version)])
-        return deleted > 0
+        if taken is None or codec.decode(taken.body) != schedule.id:
+            return []
+        return [Write(address, None, taken.version)]

@@ -31,7 +31,7 @@ class _Token(NamedTuple):
 
 
 class SessionRuns(DocumentRepository[RunRecord]):
-    """The reading of the runs of sessions, for `DocumentRunRepository`."""
+    """The part of `agnodb.contracts.runs.RunRepository` that reads the runs of sessions."""
 
     concept = "runs"
     record = RunRecord

@@ -10,11 +10,9 @@ from agnodb import clock
 from agnodb.documents.histories import History
 from agnodb.documents.indexes import HISTORIES
 from agnodb.documents.lists import Chosen
-from agnodb.documents.repository import ROUNDS
 from agnodb.documents.runs import DocumentRunRepository
 from agnodb.documents.session_saves import SessionSaves
-from agnodb.documents.store import Refused, Write
-from agnodb.errors import UnavailableError
+from agnodb.documents.store import Document, Write
 from agnodb.filters import Page, present
 from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord, SessionType
@@ -115,31 +113,28 @@ class DocumentSessionRepository(SessionSaves):
 
     async def delete_many(self, session_ids: Iterable[str], *, user_id: str | None = None) -> int:
         mine = self.map.checked(present(user_id=user_id))
-        deleted = 0
-        for session_id in dict.fromkeys(map(self.key_of, session_ids)):
-            deleted += await self._delete_whole(session_id, mine)
-        return deleted
+        keys = list(dict.fromkeys(map(self.key_of, session_ids)))
 
-    async def _delete_whole(self, session_id: str, mine: dict[str, Any]) -> int:
-        """Delete a session and its runs, the session last: what a failure leaves can be deleted again. Whoever adds a
-        run meanwhile writes the history, so that the session stays for another round."""
+        async def gone() -> list[Write]:
+            found = [await self._whole(document) for document in await self.documents(keys) if fits(document)]
+            return [write for writes in found for write in writes]
+
+        def fits(document: Document) -> bool:
+            session = self.map.read(document)
+            return all(getattr(session, name) == value for name, value in mine.items())
+
+        done = await self.write_all(gone)
+        return sum(write.address[0] == self._collections.name(self.concept) for write in done)
+
+    async def _whole(self, session: Document) -> list[Write]:
+        """The writes that delete a session and its runs, the session last: what a failure leaves can be deleted again.
+        Whoever adds a run meanwhile writes the history, so that the session stays for another round."""
         runs = DocumentRunRepository(self._executor, self._collections)
-        address, history_at = self.address(session_id), self.address(session_id, HISTORIES)
-        for round in range(ROUNDS):
-            document, counted = await self._executor.get([address, history_at])
-            if document is None or any(getattr(self.read(document), name) != value for name, value in mine.items()):
-                return 0
-            noted = History.of(history_at, counted).without(0).write()
-            try:
-                await self._executor.write([noted])
-                await runs.delete_of_session(session_id)
-                history = Write(history_at, None, noted.version)
-                await self._executor.write([history, Write(address, None, document.version)])
-            except Refused:
-                await self._executor.pause(round)
-                continue
-            return 1
-        raise UnavailableError(session_id=session_id, detail="others write this session all the time")
+        address = self._collections.name(HISTORIES), session.key
+        (history,) = await self._executor.get([address])
+        theirs = await self._executor.find(runs.in_order(self.map.read(session).session_id))
+        without = Write(address, None, None if history is None else history.version)
+        return [*map(runs.without, theirs), without, self.without(session)]
 
 
 def _next(stored: SessionRecord, **changes: Any) -> SessionRecord:

@@ -127,6 +127,8 @@ class DocumentTransaction:
             raise StorageError(FAILED) from part._failure
         self._written = part._written
 
+    nested = savepoint
+
     async def commit(self) -> None:
         """Store all that was written, as one batch. Raises UnavailableError where others have written it meanwhile."""
         self._open = False

@@ -7,6 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
+from agnodb.config import TableNames
+from agnodb.databases.documents import DocumentCore
+from agnodb.filters import LISTINGS
+from agnodb.testing.document_injection import DocumentInjection
+from agnodb.testing.document_storage import DocumentStorage
 from agnodb.testing.injection import Injection
 from agnodb.testing.storage import Storage
 
@@ -21,6 +26,8 @@ def injection_of(db: Any) -> Any:
     core = core_of(db)
     if hasattr(core, "engine"):
         return Injection(core.engine)
+    if isinstance(core, DocumentCore):
+        return DocumentInjection(core)
     from agnodb.testing.mongo_injection import MongoInjection
 
     return MongoInjection(core)
@@ -29,7 +36,10 @@ def injection_of(db: Any) -> Any:
 async def rows_of(db: Any) -> dict[str, dict[Any, Mapping[str, Any]]]:
     """table -> key -> row, as `db` has them; but not what agnodb keeps for itself."""
     core = core_of(db)
-    if not hasattr(core, "engine"):
+    if isinstance(core, DocumentCore):
+        documents, names = DocumentStorage(db), TableNames.arguments().values()
+        found = {getattr(core._tables, name): await documents.documents(name) for name in names if name in LISTINGS}
+    elif not hasattr(core, "engine"):
         storage = storage_of(db)
         found = {table: storage.documents(table.name) for table in core._tables.metadata.sorted_tables if _shown(table)}
         await storage.forget()
@@ -54,6 +64,8 @@ def storage_of(db: Any) -> Any:
     """The `Storage` behind `db`, or what its family has instead."""
     if hasattr(core_of(db), "engine"):
         return Storage(db)
+    if isinstance(core_of(db), DocumentCore):
+        return DocumentStorage(db)
     from agnodb.testing.mongo_storage import MongoStorage
 
     return MongoStorage(db)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest_asyncio
 
+from agnodb.errors import OwnershipError, UnavailableError
 from agnodb.testing.conformance.agents import AgentConformance
 from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.concurrency import ConcurrencyConformance
@@ -108,17 +109,16 @@ DatabaseConformance = _suite(*CONCEPTS, *MATRICES, *RACES)
 ConceptConformance = _suite(*CONCEPTS)
 """The part of it that another driver or a pooler in between could change."""
 
-_OF_ENGINES = (
-    DatabaseLifeConformance,
-    JoinedSessionConformance,
-    HoldingConformance,
-    HiddenReadConformance,
-    WriteFailureConformance,
-)
+_OF_ENGINES = (DatabaseLifeConformance, JoinedSessionConformance, HoldingConformance)
 DocumentConformance = _suite(
-    *(part for part in CONCEPTS if part not in _OF_ENGINES), OrderConformance, InstantConformance
+    *(part for part in CONCEPTS if part not in _OF_ENGINES),
+    OrderConformance,
+    InstantConformance,
+    OwnerConformance,
+    FaultConformance,
 )
 """What a document store promises, in one process. The parts that are left out reach for an engine of SQLAlchemy's."""
+DocumentConformance.losing = (OwnershipError, UnavailableError)  # type: ignore[attr-defined]
 # It reads first: a save is two requests.
 del DocumentConformance.test_merging_a_save_is_one_statement_and_two_or_three_where_others_wrote  # type: ignore[attr-defined]
 

@@ -20,6 +20,7 @@ from tenacity import Retrying, wait_none
 
 from agnodb import clock
 from agnodb.databases.methods import metrics as metric_methods
+from agnodb.documents import schema_versions as document_schema_versions
 from agnodb.errors import AgnoDbError, UnavailableError
 from agnodb.executors import retries
 from agnodb.mongo import schema_versions as mongo_schema_versions
@@ -135,11 +136,12 @@ class Matrix:
 async def met_by_faults(make_db: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Matrix]:
     """A matrix over the rows of a sample, with a clock that stands still and retries that do not wait."""
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    for module in (times, schema_versions, mongo_schema_versions):
+    for module in (times, schema_versions, mongo_schema_versions, document_schema_versions):
         monkeypatch.setattr(module, "datetime", _Still)
     monkeypatch.setattr(retries, "_POLICY", Retrying(wait=wait_none()))
     monkeypatch.setattr(metric_methods, "REFRESH_SECONDS", 0)
     db, storage = await make_db(), storage_of(await make_db())
+    await db.create_tables()
     await Sample().fill(db)
     await storage.keep()
     try:
