@@ -59,7 +59,9 @@ class DocumentEvalRunRepository(DocumentRepository[EvalRunRecord]):
         def claimed(stored: EvalRunRecord | None) -> EvalRunRecord | None:
             if stored is not None and not may_write(stored.user_id, user_id):
                 raise OwnershipError(run_id=run_id, user_id=user_id)
-            return None if stored is None else replace(stored, user_id=user_id)
+            if stored is None or user_id is None:  # it may write any run, and makes nobody its owner
+                return stored
+            return replace(stored, user_id=user_id)
 
         return await self.compare_and_set(run_id, claimed) is not None
 
