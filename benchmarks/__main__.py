@@ -6,29 +6,46 @@ import argparse
 import asyncio
 import contextlib
 import importlib.metadata
-import json
 import os
 import platform
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import agnodb
-from agnodb.testing.servers import PostgresAccess, PostgresServer
+from agnodb.testing.servers import PostgresAccess, PostgresServer, ServerUnavailableError
 from agnodb.testing.wire import CountingProxy
-from benchmarks import blocking, boot, calls, expected, lists, metrics, peers, search, sqlite, traces, turns
+from benchmarks import (
+    blocking,
+    boot,
+    calls,
+    expected,
+    lists,
+    metrics,
+    mongo,
+    mysql,
+    peers,
+    plots,
+    readme,
+    results,
+    search,
+    sqlite,
+    traces,
+    turns,
+)
 from benchmarks.measure import SIZES, Bench, Row
 from benchmarks.report import markdown
+from benchmarks.results import Result
 
 PACKAGES = ("agno", "asyncpg", "sqlalchemy")
-RESULTS = Path(__file__).parent / "results"
 FAMILIES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "calls": calls.run,
     "calls-psycopg": blocking.run,
     "calls-sqlite": sqlite.run,
     "calls-sqlite3": sqlite.run_blocking,
+    "calls-mysql": mysql.run,
+    "calls-mongo": mongo.run,
     "turns": turns.run,
     "lists": lists.run,
     "traces": traces.run,
@@ -46,10 +63,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--url", help="a PostgreSQL server, as a user who may create databases (default: the wheel's)")
     parser.add_argument("--size", choices=SIZES, default="normal", help="how many rounds and calls; full has millions")
     parser.add_argument("--counts", action="store_true", help="only what is counted on the wire, no clocks")
-    parser.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER", help="for the JSON and the Markdown")
+    parser.add_argument("--output", type=Path, default=results.FOLDER, metavar="FOLDER", help="for the results")
     gate = parser.add_mutually_exclusive_group()
     gate.add_argument("--check", action="store_true", help=f"count agnodb alone, compare with {expected.FILE.name}")
     gate.add_argument("--keep", action="store_true", help=f"count agnodb alone, write {expected.FILE.name}")
+    gate.add_argument("--readme", action="store_true", help="only write the pages' tables from the committed results")
     given = parser.parse_args()
     if unknown := set(given.families) - FAMILIES.keys() - MILLIONS.keys():
         parser.error(f"no such family: {', '.join(sorted(unknown))}")
@@ -99,35 +117,45 @@ def main() -> int:
     given = arguments()
     if given.check or given.keep:
         return gate(given.url, keep=given.keep)
+    if given.readme:
+        readme.write()
+        return 0
     size = SIZES[given.size]
     known = FAMILIES | MILLIONS
-    chosen = given.families or [*(known if size.millions else FAMILIES)]
-    rows: list[Row] = []
-    failed: dict[str, str] = {}
+    failed = 0
     with server(given.url) as access:
-        environment = {
-            "postgresql": access.version(), "python": platform.python_version(), "cpus": os.cpu_count(),
-            "load_before": round(os.getloadavg()[0], 2), "agnodb": agnodb.__version__,
-            **{package: importlib.metadata.version(package) for package in PACKAGES}, "size": given.size,
-        }  # fmt: skip
-        for family in chosen:
+        for family in given.families or [*(known if size.millions else FAMILIES)]:
             print(f"{family} ...", file=sys.stderr)
+            environment = {**_environment(access), "size": given.size}
             with database(access) as url, CountingProxy(access.host, access.port) as proxy:
                 bench = Bench(family, url, proxy, size, counts_only=given.counts)
                 try:
                     asyncio.run(known[family](bench))
+                except ServerUnavailableError as error:
+                    print(f"{family} not run: {error}", file=sys.stderr)
+                    continue
                 except Exception as error:
-                    failed[family] = f"{type(error).__name__}: {error}"[:500]
-                rows += bench.rows
-                for what, why in bench.not_run.items():
-                    print(f"not run: {what}, {why}", file=sys.stderr)
-    page = markdown(environment, rows, failed)
+                    failed = 1
+                    print(f"{family} failed: {type(error).__name__}: {error}"[:500], file=sys.stderr)
+                    continue
+            for what, why in bench.not_run.items():
+                print(f"not run: {what}, {why}", file=sys.stderr)
+            results.write(Result(family, environment, bench.rows, bench.not_run), given.output)
+    found = results.read(given.output)
+    drawn = plots.write([row for result in found for row in result.rows], given.output)
+    page = markdown(found, drawn)
     print(page)
-    given.output.mkdir(parents=True, exist_ok=True)
     (given.output / "results.md").write_text(page)
-    everything = {"environment": environment, "rows": [asdict(row) for row in rows], "failed": failed}
-    (given.output / "results.json").write_text(json.dumps(everything, indent=1) + "\n")
-    return 1 if failed else 0
+    return failed
+
+
+def _environment(access: PostgresAccess) -> dict[str, object]:
+    """Of which results depend."""
+    return {
+        "postgresql": access.version(), "python": platform.python_version(), "cpus": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2), "agnodb": agnodb.__version__,
+        **{package: importlib.metadata.version(package) for package in PACKAGES},
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -94,15 +95,22 @@ CALLS = (
 )  # fmt: skip
 
 
-async def measure(bench: Bench, backend: Backend, suffix: str = "", data: Data | None = None) -> None:
-    """Every call on every side of `backend`: filled, compared, measured, then counted in a pass of its own."""
+async def measure(
+    bench: Bench, backend: Backend, suffix: str = "", data: Data | None = None, *, pages: bool = True
+) -> None:
+    """Every call on every side of `backend`: filled, compared, measured, then counted in a pass of its own.
+
+    Without `pages`, those of lists are left out: not every adapter of agno knows `include_runs`.
+    """
     data = data or Data.make()
-    async with backend.sides() as direct:
+    async with contextlib.AsyncExitStack() as stack:
+        direct = await stack.enter_async_context(backend.sides())
         await backend.prepare(direct, data)
-        calls = [call for call in CALLS if call.inputs(data, 1)]  # small data have no session of 1,000 runs
+        # Small data have no session of 1,000 runs.
+        calls = [call for call in CALLS if call.inputs(data, 1) and (pages or call.inputs is not _pages)]
         await check(backend, data, direct, calls)
         rounds = [await bench.clocked(call.call, partial(call.inputs, data), direct) for call in calls]
-    async with backend.counted_sides() as counted:
+        counted = await stack.enter_async_context(backend.counted_sides())
         for call, found in zip(calls, rounds, strict=True):
             inputs = partial(call.inputs, data)
             for side in counted:

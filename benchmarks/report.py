@@ -1,13 +1,13 @@
-"""The tables, as Markdown: what was measured, the goals, what failed."""
+"""The tables, as Markdown: what was measured, the goals, what was not run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from benchmarks.goals import GOALS
 from benchmarks.measure import Row
+from benchmarks.results import Result
 
 COLUMNS = {
     "p50_ms": "p50 ms",
@@ -26,18 +26,28 @@ COLUMNS = {
 }
 
 
-def markdown(environment: Mapping[str, Any], rows: Sequence[Row], failed: Mapping[str, str]) -> str:
+def markdown(results: Sequence[Result], plots: Sequence[str] = ()) -> str:
     """The whole page."""
-    lines = ["# Measured", "", ", ".join(f"{name} {value}" for name, value in environment.items()), ""]
-    lines += [f"**{family} failed**: `{error}`\n" for family, error in failed.items()]
-    lines += _goals(rows)
-    for family, some in groupby(rows, key=lambda row: row.family):
-        lines += ["", f"## {family}", "", *_table(list(some))]
+    lines = [
+        "# Measured",
+        "",
+        "Made by `python -m benchmarks`; what the columns mean says [the page](../README.md).",
+        "",
+    ]
+    lines += ["## Goals", "", *goals([row for result in results for row in result.rows])]
+    lines += ["", *(f"![{name}]({name})" for name in plots)]
+    for result in results:
+        lines += ["", f"## {result.family}", "", environment(result.environment), "", *_table(result.rows)]
+        lines += ["", *(f"Not run: {what}, {why}" for what, why in result.not_run.items())] if result.not_run else []
     return "\n".join(lines) + "\n"
 
 
-def _goals(rows: Sequence[Row]) -> Iterator[str]:
-    yield from ("## Goals", "", "| what | ratio of | goal | measured | |", "|---|---|---|---|---|")
+def environment(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def goals(rows: Sequence[Row]) -> Iterator[str]:
+    yield from ("| what | ratio of | goal | measured | |", "|---|---|---|---|---|")
     for goal in GOALS:
         ratio = goal.measured(rows)
         bound = f"{'at least' if goal.at_least else 'at most'} {goal.bound:g}x"
@@ -51,13 +61,14 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     yield "| what | side | " + " | ".join(COLUMNS[metric] for metric in metrics) + " |"
     yield "|---" * (len(metrics) + 2) + "|"
     for row in rows:
-        cells = (_cell(metric, row.values.get(metric)) for metric in metrics)
+        cells = (cell(metric, row.values.get(metric)) for metric in metrics)
         yield f"| {row.name} | {row.side} | " + " | ".join(cells) + " |"
 
 
-def _cell(metric: str, value: float | None) -> str:
+def cell(metric: str, value: float | None) -> str:
+    """A number as people read it; bytes are KB."""
     if value is None:
         return ""
     if metric.startswith("bytes"):
         return f"{value / 1024:.1f}"
-    return f"{value:.0f}" if metric == "calls_per_second" else f"{value:.3g}" if value < 100 else f"{value:.0f}"
+    return f"{value:.0f}" if metric == "calls_per_second" or value >= 100 else f"{value:.3g}"

@@ -47,7 +47,7 @@ async def _traces(bench: Bench, count: int, *, spans: bool) -> None:
             if isinstance(side, Facade):
                 # agno's adapter makes these two tables at the first write.
                 await side.db.upsert_trace(FIRST)
-                await side.db.create_spans(_spans(1)[0])
+                await side.db.create_spans(batches(1)[0])
                 await connection.execute(f"TRUNCATE {side.schema}.agno_traces, {side.schema}.agno_spans")
             await filling.traces(connection, side.schema, count, SPANS_OF_A_TRACE)
         await connection.close()
@@ -61,7 +61,7 @@ async def _traces(bench: Bench, count: int, *, spans: bool) -> None:
 
             await bench.compare(f"get_traces, {count:,}{suffix}", page, lambda n: [None] * n, direct, wired)
         if spans:
-            await bench.compare(f"create_spans({SPANS_AT_ONCE})", _save, _spans, direct, wired)
+            await bench.compare(f"create_spans({SPANS_AT_ONCE})", save_spans, batches, direct, wired)
 
 
 def _page_sql(schema: str, user_id: str | None = None) -> str:
@@ -73,7 +73,7 @@ def _page_sql(schema: str, user_id: str | None = None) -> str:
     )
 
 
-def _spans(number: int) -> Sequence[list[Span]]:
+def batches(number: int) -> Sequence[list[Span]]:
     return [
         [
             Span(
@@ -88,7 +88,7 @@ def _spans(number: int) -> Sequence[list[Span]]:
     ]  # fmt: skip
 
 
-async def _save(side: Any, spans: list[Span]) -> Any:
+async def save_spans(side: Any, spans: list[Span]) -> Any:
     """The floor writes the same rows by one statement over arrays."""
     if isinstance(side, Facade):
         return await side.db.create_spans(spans)
