@@ -87,6 +87,10 @@ class Capabilities:
     """The most writes of one batch."""
     bytes: int | None = None
     """The most bytes of a document's text; a longer one is refused with InvalidValueError."""
+    shared: bool = True
+    """Whether several processes may use it at once."""
+    expires: bool = False
+    """Whether it can let records expire by itself."""
     blocking: bool = False
     """Whether the store's coroutines never suspend but may wait: with an event loop they are run in threads."""
     threads: int = 1

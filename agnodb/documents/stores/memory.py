@@ -72,7 +72,7 @@ def _entry(index: Index, document: Document | None) -> tuple[tuple[Scalar, ...],
 class MemoryStore:
     """See `agnodb.documents.store.DocumentStore`. One for all threads and event loops of a process."""
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(shared=False)
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or secrets.token_hex(8)

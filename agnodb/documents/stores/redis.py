@@ -12,14 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agnodb.awaiting import settled
-from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Refused, Scalar, Write
+from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Refused, Write
+from agnodb.documents.stores.entries import bounds, entries, list_name
 from agnodb.documents.stores.redis_clients import translate
 from agnodb.documents.stores.redis_scripts import COUNT, FIND, GET, WRITE, Script
-
-_SEPARATOR = "\0"
-"""Between what sorts and the key; no text of a document has it, and it comes before all others."""
-_BEHIND = "\1"
-_MOST = 2**64
 
 
 class Keyspace:
@@ -41,40 +37,21 @@ class Keyspace:
 
     def list(self, query: Query) -> str:
         """The key of the list that a query reads."""
-        return f"{self.head(query.collection)}list:{_name(query.index, query.values)}"
+        return f"{self.head(query.collection)}list:{list_name(query.index, query.values)}"
 
     def entries(self, collection: str, document: Document) -> str:
         """Where a record is in the lists: its key, and the names of lists with its members in them."""
-        fields, places = document.fields, []
-        for index in self.indexes[collection]:
-            if index.sort in fields and all(name in fields for name in index.fields):
-                values = [fields[name] for name in index.fields]
-                places.append((_name(index, values), _member(fields[index.sort], document.key)))
-        return _json([document.key, places])
-
-
-def _name(index: Index, values: Sequence[Scalar]) -> str:
-    order = ",".join(index.fields) + ">" + index.sort
-    return order + _json(list(values)) if values else order
+        return _json([document.key, entries(self.indexes[collection], document)])
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _place(value: Scalar) -> str:
-    """A text that sorts as the value does, by its bytes."""
-    return value if isinstance(value, str) else f"{value + _MOST:017x}"
-
-
-def _member(value: Scalar, key: str) -> str:
-    return _place(value) + _SEPARATOR + key
-
-
 class RedisStore:
     """See `agnodb.documents.store.DocumentStore`. `client` is one of redis-py's, of a server or of a cluster."""
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(expires=True)
 
     def __init__(self, client: Any, keys: Keyspace) -> None:
         self._client, self._keys = client, keys
@@ -107,12 +84,8 @@ class RedisStore:
     async def find(
         self, query: Query, *, after: Document | None = None, offset: int = 0, limit: int | None = None
     ) -> list[Document]:
-        low, high = _bounds(query)
-        if after is not None:
-            beyond = "(" + _member(after.fields[query.index.sort], after.key)
-            low, high = (low, beyond) if query.descending else (beyond, high)
         numbers = (str(offset), str(-1 if limit is None else limit), "1" if query.descending else "0")
-        given = (self._keys.head(query.collection), low, high, *numbers)
+        given = (self._keys.head(query.collection), *_bounds(query, after), *numbers)
         found = await self._run(FIND, [self._keys.list(query)], given)
         return [_document(*stored) for stored in found]
 
@@ -140,9 +113,9 @@ class RedisStore:
             raise translate(error) from error
 
 
-def _bounds(query: Query) -> tuple[str, str]:
-    low = "-" if query.low is None else "[" + _place(query.low)
-    return low, "+" if query.high is None else "(" + _place(query.high) + _BEHIND
+def _bounds(query: Query, after: Document | None = None) -> tuple[str, str]:
+    low, high = bounds(query, after)
+    return f"({low}" if low else "-", f"({high}" if high else "+"
 
 
 def _document(*stored: str | bytes) -> Document:
