@@ -22,10 +22,11 @@ TIMEOUT = 120
 
 
 async def run(bench: Bench) -> None:
+    measured = [side for side in SIDES if bench.only in (None, side)]
     for name in (COLD, WARM):
-        found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
+        found: dict[str, list[dict[str, float]]] = {side: [] for side in measured}
         for number in range(0 if bench.counts_only else bench.size.rounds + 2):
-            for side in SIDES if number % 2 else SIDES[::-1]:
+            for side in measured if number % 2 else measured[::-1]:
                 await _empty(bench, side, leave=name == WARM)
                 found[side].append(await _measured("boot", side, bench.url))
         for side, taken in found.items():
@@ -34,7 +35,8 @@ async def run(bench: Bench) -> None:
                 await _measured("boot", side, bench.proxy.url(bench.url))
             values = {metric: median(one[metric] for one in taken) for metric in taken[0]} if taken else {}
             bench.add(name, side, **values, **per_call(counts, 1))
-    await _memory(bench)
+    if not bench.counts_only:
+        await _memory(bench)
 
 
 async def _empty(bench: Bench, side: str, *, leave: bool) -> None:
