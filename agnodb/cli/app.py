@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agnodb import __version__
-from agnodb.cli import demo, doctor, inspect, schema
+from agnodb.cli import adopt, demo, doctor, inspect, schema
 
 app = typer.Typer(
     name="agnodb",
@@ -19,6 +19,7 @@ app = typer.Typer(
 schema.register(app)
 doctor.register(app)
 inspect.register(app)
+adopt.register(app)
 demo.register(app)
 
 

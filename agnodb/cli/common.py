@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from agnodb.cli.mongo import MongoPlace
+    from agnodb.cli.stores import StorePlace
     from agnodb.config import Layout
 
 Result = TypeVar("Result")
@@ -27,12 +28,16 @@ FAILED = 2
 Url = Annotated[
     str | None,
     typer.Option(
-        "--url", help="postgresql://, mysql://, mongodb:// or sqlite:///file.db; else AGNODB_URL, else alembic.ini."
+        "--url",
+        help="postgresql://, mysql://, mongodb://, redis://, json:///folder or sqlite:///file.db; else AGNODB_URL, else"
+        " alembic.ini.",
     ),
 ]
 Schema = Annotated[
     str | None,
-    typer.Option("--schema", help="The tables' schema (MySQL, MongoDB: database); else AGNODB_SCHEMA, else 'ai'."),
+    typer.Option(
+        "--schema", help="The tables' schema (MySQL, MongoDB: database; Redis: prefix); else AGNODB_SCHEMA, else 'ai'."
+    ),
 ]
 Table = Annotated[
     list[str] | None,
@@ -58,6 +63,8 @@ class Target:
 
         if self.mongo() is not None:
             raise ConfigurationError("On MongoDB there are the commands upgrade, current, check and inspect.")
+        if self.store() is not None:
+            raise ConfigurationError("On stores there are the commands upgrade, current, check, inspect and adopt.")
         self._url, layout = settings_for(self._options(), self._ini())
         return self._url, layout
 
@@ -73,6 +80,18 @@ class Target:
             return None
         name = given.pop("schema", None) or DEFAULT_NAME
         return MongoPlace(given["url"], name, layout_from(given, schema_default=None))
+
+    def store(self) -> StorePlace | None:
+        """The store of documents, where it is one. Raises ConfigurationError."""
+        from agnodb.cli.stores import StorePlace, is_store
+        from agnodb.config import layout_from
+        from agnodb.migrations.settings import given_settings
+
+        given = given_settings(self._options(), self._ini())
+        if not is_store(given["url"]):
+            return None
+        prefix = given.pop("schema", None) or "agno"
+        return StorePlace(given["url"], prefix, layout_from(given, schema_default=None))
 
     @staticmethod
     def _ini() -> Callable[[str], str | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agnodb.cli import mongo
+from agnodb.cli import mongo, stores
 from agnodb.cli.common import Schema, Table, Url
 from agnodb.cli.places import Json, Place, chosen_place
 
@@ -41,9 +41,11 @@ def inspect(
     with target.errors():
         from agnodb.diagnosis.contents import read_contents
 
-        found = target.mongo()
+        found, store = target.mongo(), target.store()
         if found is not None:
             described, contents = found.described(), mongo.contents(found)
+        elif store is not None:
+            described, contents = store.described(), stores.contents(store)
         else:
             address, layout = target.resolve()
             described, contents = target.described(), asyncio.run(read_contents(address, layout, exact=exact))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agnodb.cli import mongo
+from agnodb.cli import mongo, stores
 from agnodb.cli.common import Schema, Show, Table, Target, Url
 from agnodb.errors import ConfigurationError
 from agnodb.migrations.head import HEAD
@@ -44,7 +44,7 @@ def upgrade(
     chosen = Target(url, schema, table)
     if vector:
         _upgrade_vectors(vector, chosen)
-    elif not _done_on_mongo(chosen, lambda place: mongo.upgrade(place, target)):
+    elif not _done(chosen, lambda place: mongo.upgrade(place, target), lambda place: stores.upgrade(place, target)):
         _move("upgrade", target, chosen)
 
 
@@ -97,7 +97,7 @@ def current(url: Url = None, schema: Schema = None, table: Table = None) -> None
         return await current(engine, layout)
 
     chosen = Target(url, schema, table)
-    if not _done_on_mongo(chosen, mongo.current):
+    if not _done(chosen, mongo.current, stores.current):
         typer.echo(_named(chosen.run(work)))
 
 
@@ -110,7 +110,7 @@ def check(url: Url = None, schema: Schema = None, table: Table = None) -> None:
         return await runner.check(engine, layout)
 
     chosen = Target(url, schema, table)
-    if _done_on_mongo(chosen, mongo.check):
+    if _done(chosen, mongo.check, stores.check):
         return
     differences = chosen.run(work)
     for difference in differences:
@@ -135,13 +135,17 @@ def sql(
         typer.echo(runner.offline_sql(address, layout, target), nl=False)
 
 
-def _done_on_mongo(target: Target, command: Callable[[mongo.MongoPlace], None]) -> bool:
-    """Whether the database is one of MongoDB, where `command` was run then."""
+def _done(
+    target: Target, on_mongo: Callable[[mongo.MongoPlace], None], on_store: Callable[[stores.StorePlace], None]
+) -> bool:
+    """Whether the database is one of MongoDB or a store of documents, where the command was run then."""
     with target.errors():
-        place = target.mongo()
+        place, store = target.mongo(), target.store()
         if place is not None:
-            command(place)
-    return place is not None
+            on_mongo(place)
+        if store is not None:
+            on_store(store)
+    return place is not None or store is not None
 
 
 def _move(how: str, revision: str, target: Target) -> None:

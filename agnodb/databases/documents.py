@@ -18,20 +18,18 @@ from agnodb.databases.handles import Handle
 from agnodb.databases.sync_methods import SyncMethods, SyncRepositories, SyncTransaction
 from agnodb.databases.transactions import Store, Transaction
 from agnodb.documents.executor import Executor
-from agnodb.documents.indexes import HISTORIES, NAMES, indexes
 from agnodb.documents.repositories import DocumentRepositories
 from agnodb.documents.repository import Collections
-from agnodb.documents.store import Capabilities, DocumentStore, Index
+from agnodb.documents.stamping import make_collections
+from agnodb.documents.store import Capabilities, DocumentStore
 from agnodb.errors import UnsupportedOperationError
 from agnodb.executors.document_health import health
 from agnodb.executors.documents import DocumentExecutor
 from agnodb.executors.mongo_clients import Clients, LoopClients, ProcessClients
 from agnodb.executors.run_cache import DEFAULT_MEGABYTES, RunCache
-from agnodb.filters import LISTINGS
 from agnodb.models.base import tables_for
 from agnodb.policies import DEFAULT_POLICIES, Policies
 from agnodb.records.health import HealthRecord
-from agnodb.records.schema_versions import AGNO_SCHEMA_VERSION
 
 _NAMESPACE = uuid.UUID("6f2d8f0e-55a1-5d0c-9a53-6a2f5f1c4a11")
 
@@ -88,16 +86,12 @@ class DocumentCore(Store):
         self.settings = settings
         place = f"{settings.where}#{settings.layout.key}"
         self._tables = tables_for(settings.layout)
-        self._collections = Collections(self._tables, settings.policies, place)
-        self._executor = DocumentExecutor(clients, self._indexes(), capabilities, threaded=threaded)
+        self.collections = Collections(self._tables, settings.policies, place)
+        self._executor = DocumentExecutor(clients, self.collections.indexes(), capabilities, threaded=threaded)
         Store.__init__(self, self._repositories_of(self._executor), objects(), place)
         self._on_write_failed = settings.policies.on_write_failed
         megabytes = settings.caching.get("run_cache_mb", DEFAULT_MEGABYTES)
         self._run_cache = RunCache(megabytes) if megabytes and self.objects.shares_runs else None
-
-    def _indexes(self) -> dict[str, tuple[Index, ...]]:
-        named = {self._collections.name(concept): indexes(concept) for concept in LISTINGS}
-        return {**named, self._collections.name(HISTORIES): (), self._collections.name(NAMES): ()}
 
     @property
     def statements_run(self) -> int:
@@ -106,15 +100,11 @@ class DocumentCore(Store):
 
     async def create_tables(self) -> None:
         """Make the collections that are missing, and note whose shape they have."""
-        await self._executor.prepare()
-        for concept in LISTINGS:
-            name = self._collections.name(concept)
-            if await self.repositories.schema_versions.get(name) is None:
-                await self.repositories.schema_versions.set(name, AGNO_SCHEMA_VERSION)
+        await make_collections(self._repositories_of(self._executor), self._executor)
 
     async def table_exists(self, table_name: str) -> bool:
         """Whether there is a collection of that name."""
-        return table_name in self._indexes()
+        return table_name in self.collections.indexes()
 
     async def health(self) -> HealthRecord:
         """Whether the store answers and how fast.
@@ -124,7 +114,7 @@ class DocumentCore(Store):
         return await health(self._executor)
 
     def _repositories_of(self, executor: Executor) -> DocumentRepositories:
-        return DocumentRepositories(executor, self._collections)
+        return DocumentRepositories(executor, self.collections)
 
     @contextlib.asynccontextmanager
     async def transaction(self, session: None = None) -> AsyncIterator[Transaction]:

@@ -92,8 +92,8 @@ class DocumentMetricRepository(DocumentRepository[MetricRecord]):
 
     async def _totals(self) -> dict[Place, Totals]:
         """What all sessions and runs count for."""
-        sessions = DocumentSessionRepository(self._executor, self._collections)
-        runs = DocumentRunRepository(self._executor, self._collections)
+        sessions = DocumentSessionRepository(self._executor, self.collections)
+        runs = DocumentRunRepository(self._executor, self.collections)
         counted = [of_session(one.session_type, one.user_id, one.created_at) for one in await sessions.every()]
         counted += [_of_run(run) for run in await runs.every()]
         return moved((None, one) for one in counted)

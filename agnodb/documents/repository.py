@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -10,9 +10,9 @@ from agnodb import codec
 from agnodb.contracts.strict_owner import StrictOwner
 from agnodb.documents.encoding import DocumentMap
 from agnodb.documents.executor import Executor
-from agnodb.documents.indexes import fields_of
+from agnodb.documents.indexes import HISTORIES, NAMES, fields_of, indexes
 from agnodb.documents.lists import Chosen, Lists
-from agnodb.documents.store import Address, Document, Refused, Write
+from agnodb.documents.store import Address, Document, Index, Refused, Write
 from agnodb.errors import DuplicateKeyError, UnavailableError
 from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
@@ -21,6 +21,7 @@ from agnodb.records.base import Record
 from agnodb.text import encode_text
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 ROUNDS = 200
 """Of compare and set, of which each that fails means that somebody else's write was stored meanwhile."""
@@ -42,6 +43,11 @@ class Collections:
         name: str = f"{self.tables.sessions.name}_{concept}" if table is None else table.name
         return name
 
+    def indexes(self) -> dict[str, tuple[Index, ...]]:
+        """All collections, by their names, with their indexes."""
+        named = {self.name(concept): indexes(concept) for concept in LISTINGS}
+        return {**named, self.name(HISTORIES): (), self.name(NAMES): ()}
+
     def map(self, repository: DocumentRepository[R]) -> DocumentMap[R]:
         """The map of the records of `repository`."""
         record, concept = repository.record, repository.concept
@@ -62,7 +68,7 @@ class DocumentRepository(StrictOwner, Generic[R]):
     """What a document has beside the columns; a write keeps it unless it gives another."""
 
     def __init__(self, executor: Executor, collections: Collections) -> None:
-        self._executor, self._collections = executor, collections
+        self._executor, self.collections = executor, collections
         self.policies = collections.policies
         self.map: DocumentMap[R] = collections.map(self)
         self.listing = LISTINGS[self.concept]
@@ -75,7 +81,7 @@ class DocumentRepository(StrictOwner, Generic[R]):
 
     def address(self, key: Any, concept: str | None = None) -> Address:
         """Where the record with `key` is."""
-        return self._collections.name(concept or self.concept), encode_text(str(key))
+        return self.collections.name(concept or self.concept), encode_text(str(key))
 
     def read(self, document: Document) -> R:
         """The record of a document."""
@@ -128,7 +134,7 @@ class DocumentRepository(StrictOwner, Generic[R]):
         if over is not None and self.beside:
             beside = {**self.besides(over), **beside}
         document = self.map.document(record, beside)
-        address = self._collections.name(self.concept), document.key
+        address = self.collections.name(self.concept), document.key
         return Write(address, document, None if over is None else over.version)
 
     def besides(self, document: Document) -> dict[str, Any]:
@@ -187,9 +193,9 @@ class DocumentRepository(StrictOwner, Generic[R]):
         for round in range(ROUNDS):
             found = await changes()
             try:
-                for first in range(0, len(found), most):
-                    await self._executor.write(found[first : first + most])
-                    done += found[first : first + most]
+                for part in parts(found, most):
+                    await self._executor.write(part)
+                    done += part
             except Refused:
                 await self._executor.pause(round)
                 continue
@@ -214,11 +220,17 @@ class DocumentRepository(StrictOwner, Generic[R]):
 
     def without(self, document: Document) -> Write:
         """The write that deletes a document, if it is still that."""
-        return Write((self._collections.name(self.concept), document.key), None, document.version)
+        return Write((self.collections.name(self.concept), document.key), None, document.version)
 
     async def delete_chosen(self, chosen: Chosen[R]) -> int:
         """Delete all records that match; the number deleted."""
         return await self.delete_any([getattr(record, self.listing.key) for record in await self.all_of(chosen)])
+
+
+def parts(whole: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """`whole` in parts of at most so many."""
+    for first in range(0, len(whole), most):
+        yield whole[first : first + most]
 
 
 def _equal(record: Record, columns: Mapping[str, Any]) -> bool:

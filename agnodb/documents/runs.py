@@ -128,16 +128,18 @@ class DocumentRunRepository(SessionRuns):
         history = found.history.with_run() if found.run is None else found.history.changed()
         if found.run is None:
             run = replace(run, run_index=found.history.places)
-        write = self.written(run, found.run)
-        assert write.document is not None
-        fields = {**write.document.fields, "change": history.changes}
         try:
-            await self._executor.write(
-                [history.write(), replace(write, document=replace(write.document, fields=fields))]
-            )
+            await self._executor.write([history.write(), self.numbered(run, history, found.run)])
         except Refused:
             return False
         return True
+
+    def numbered(self, run: RunRecord, history: History, over: Document | None = None) -> Write:
+        """The write of `run` where `over` is stored, with its number among the writes that `history` counts."""
+        write = self.written(run, over)
+        assert write.document is not None
+        fields = {**write.document.fields, "change": history.changes}
+        return replace(write, document=replace(write.document, fields=fields))
 
     async def patch(
         self,

@@ -40,7 +40,7 @@ class DocumentScheduleRunRepository(DocumentRepository[ScheduleRunRecord]):
     async def latest(self, schedule_ids: Iterable[str]) -> dict[str, ScheduleRunRecord]:
         found: dict[str, ScheduleRunRecord] = {}
         for schedule_id in dict.fromkeys(schedule_ids):
-            query = Query(self._collections.name("schedule_runs"), _LAST, (text_in(schedule_id),), descending=True)
+            query = Query(self.collections.name("schedule_runs"), _LAST, (text_in(schedule_id),), descending=True)
             for document in await self._executor.find(query, limit=1):
                 found[schedule_id] = self.read(document)
         return found

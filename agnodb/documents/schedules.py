@@ -132,7 +132,7 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
         now, grace, worker = clock.now(), integer_in(lock_grace_seconds), text_in(worker_id)
         if grace < 0:
             raise InvalidValueError("The grace of a lock must not be negative.", detail=repr(lock_grace_seconds))
-        query = Query(self._collections.name("schedules"), _DUE, (1,), high=now)
+        query = Query(self.collections.name("schedules"), _DUE, (1,), high=now)
         after: Document | None = None
         while found := await self._executor.find(query, after=after, limit=_AT_ONCE):
             for document in found:
@@ -170,7 +170,7 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
 
     async def delete(self, schedule_id: str, *, user_id: str | None = None) -> bool:
         mine = self.map.checked(present(user_id=user_id))
-        runs = DocumentScheduleRunRepository(self._executor, self._collections)
+        runs = DocumentScheduleRunRepository(self._executor, self.collections)
         key = self.key_of(schedule_id)
 
         async def gone() -> list[Write]:

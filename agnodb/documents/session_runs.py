@@ -97,7 +97,7 @@ class SessionRuns(DocumentRepository[RunRecord]):
         return self._query(_IN_ORDER, text_in(session_id))
 
     def _query(self, index: Index, *values: Scalar) -> Query:
-        return Query(self._collections.name("runs"), index, values)
+        return Query(self.collections.name("runs"), index, values)
 
 
 def _place(run: StoredRun) -> tuple[int, str]:

@@ -49,7 +49,7 @@ class SessionSaves(DocumentRepository[SessionRecord]):
     def read(self, document: Document) -> SessionRecord:
         """The session of a document, with a snapshot of it."""
         session = self.map.read(document)
-        place = (self._collections.place, session.session_id)
+        place = (self.collections.place, session.session_id)
         session.snapshot = Snapshot.of_row(place, _texts(session), session.row_version)
         return session
 
@@ -69,7 +69,7 @@ class SessionSaves(DocumentRepository[SessionRecord]):
             {**fixed, **own, "created_at": created, "updated_at": created if updated_at is None else updated_at}
         )
         changes = self.map.checked({**own, "updated_at": changed})
-        place = (self._collections.place, session.session_id)
+        place = (self.collections.place, session.session_id)
         given = Given(SessionRecord(**first, row_version=1), changes)
         return Saving.of(session, given, _texts(session), place, self.policies)
 

@@ -41,7 +41,7 @@ class DocumentSessionRepository(SessionSaves):
         if session is None or (user_id is not None and session.user_id != text_in(user_id)):
             return None
         # No run has a place here, so all that is known is among the recent ones.
-        runs = DocumentRunRepository(self._executor, self._collections)
+        runs = DocumentRunRepository(self._executor, self.collections)
         return session, await runs.since(History.of(histories, counted), session_id, known.recent)
 
     async def page(
@@ -97,7 +97,7 @@ class DocumentSessionRepository(SessionSaves):
         return await self.compare_and_set(session_id, changed) is not None
 
     async def reassign_owner(self, session_id: str, *, previous_user_id: str, user_id: str | None) -> bool:
-        runs = DocumentRunRepository(self._executor, self._collections)
+        runs = DocumentRunRepository(self._executor, self.collections)
         for status in ACTIVE:
             if await runs.count_of_status(session_id, status):
                 return False
@@ -124,13 +124,13 @@ class DocumentSessionRepository(SessionSaves):
             return all(getattr(session, name) == value for name, value in mine.items())
 
         done = await self.write_all(gone)
-        return sum(write.address[0] == self._collections.name(self.concept) for write in done)
+        return sum(write.address[0] == self.collections.name(self.concept) for write in done)
 
     async def _whole(self, session: Document) -> list[Write]:
         """The writes that delete a session and its runs, the session last: what a failure leaves can be deleted again.
         Whoever adds a run meanwhile writes the history, so that the session stays for another round."""
-        runs = DocumentRunRepository(self._executor, self._collections)
-        address = self._collections.name(HISTORIES), session.key
+        runs = DocumentRunRepository(self._executor, self.collections)
+        address = self.collections.name(HISTORIES), session.key
         (history,) = await self._executor.get([address])
         theirs = await self._executor.find(runs.in_order(self.map.read(session).session_id))
         without = Write(address, None, None if history is None else history.version)

@@ -116,7 +116,7 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
 
     async def _create(self, spans: Spans, now: str) -> int:
         """Store those of `spans` that are not stored, with the counts of their traces; their number."""
-        traces = DocumentTraceRepository(self._executor, self._collections)
+        traces = DocumentTraceRepository(self._executor, self.collections)
         ids = sorted({span.trace_id for span in spans})
         addresses = [*(self.address(i, "traces") for i in ids), *(self.address(span.span_id) for span in spans)]
         for round in range(ROUNDS):
@@ -177,7 +177,7 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
         return page_of([group(_STATS, row) for row in rows], page)
 
     async def _of_components(self, spans: Spans, components: dict[str, Any]) -> Spans:
-        traces = DocumentTraceRepository(self._executor, self._collections)
+        traces = DocumentTraceRepository(self._executor, self.collections)
         ids = {trace.trace_id for trace in await traces.all_of(traces.chosen(**components))}
         return [span for span in spans if span.trace_id in ids]
 

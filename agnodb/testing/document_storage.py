@@ -18,7 +18,7 @@ class DocumentStorage:
 
     def __init__(self, db: Any) -> None:
         self._core = getattr(db, "_core", db)
-        self._name = self._core._collections.name
+        self._name = self._core.collections.name
         self._kept: dict[Address, Document] = {}
         self.rows: Rows = {}
 

@@ -74,8 +74,9 @@ class JsonFileStore:
 
     capabilities = Capabilities(blocking=True, batch=10_000)
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, beside_agnos: bool = False) -> None:
+        """`beside_agnos`: agno's own files may be there, and are let alone."""
+        self.folder, self._beside_agnos = folder, beside_agnos
         self._collections: dict[str, Sequence[Index]] = {}
         self._renew()
 
@@ -142,10 +143,10 @@ class JsonFileStore:
             yield
 
     def _refuse_agnos(self, collections: Iterable[str]) -> None:
-        for name in collections:
+        for name in () if self._beside_agnos else collections:
             file = self.folder / f"{name}.json"
             if file.is_file() and file.stat().st_size > len("[]"):
-                message = "This folder has the files of agno's JsonDb. Give agnodb a folder of its own."
+                message = "This folder has the files of agno's JsonDb. Take them over with: agnodb adopt json://FOLDER"
                 raise ConfigurationError(message, detail=str(file))
 
     # -- what others have written -----------------------------------------------------------------------------

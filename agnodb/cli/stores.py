@@ -1,0 +1,157 @@
+"""The commands on stores of documents: `upgrade`, `current`, `check`, `inspect` and `adopt`, without an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from agnodb.config import Layout, TableNames
+    from agnodb.diagnosis.contents import TableContents
+    from agnodb.documents.agnos_layouts import Rows
+    from agnodb.documents.repositories import DocumentRepositories
+    from agnodb.documents.store import DocumentStore
+    from agnodb.executors.documents import DocumentExecutor
+
+T = TypeVar("T")
+
+
+class Opened(NamedTuple):
+    """A store, and what agno's own adapter has in the same place."""
+
+    store: DocumentStore
+    agnos: Callable[[TableNames], Rows]
+    put_aside: Callable[[TableNames], str]
+    """Called when all was taken over; says what has become of agno's own."""
+
+
+def _memory(_url: str, _prefix: str) -> Opened:
+    from agnodb.documents.stores.memory import MemoryStore
+
+    return Opened(MemoryStore(), lambda _names: {}, lambda _names: "")
+
+
+def _json_files(url: str, _prefix: str) -> Opened:
+    from pathlib import Path
+
+    from agnodb.documents import agnos_layouts
+    from agnodb.documents.stores.json_files import JsonFileStore
+
+    folder = Path(url.removeprefix("json://"))
+
+    def put_aside(names: TableNames) -> str:
+        moved = agnos_layouts.put_aside(folder, names)
+        return f"agno's files are in {agnos_layouts.ASIDE}/ now: {', '.join(moved)}" if moved else ""
+
+    store = JsonFileStore(folder, beside_agnos=True)
+    return Opened(store, lambda names: agnos_layouts.in_json_files(folder, names), put_aside)
+
+
+def _redis(url: str, prefix: str) -> Opened:
+    from agnodb.documents import agnos_layouts
+    from agnodb.documents.stores.redis import Keyspace, RedisStore
+    from agnodb.documents.stores.redis_clients import client_of
+
+    client = client_of(url, asynchronous=False)
+    kept = f"agno's keys ({prefix}:...) are left as they are"
+    return Opened(
+        RedisStore(client, Keyspace(prefix)), lambda _names: agnos_layouts.in_redis(client, prefix), lambda _names: kept
+    )
+
+
+_OPENERS: dict[str, Callable[[str, str], Opened]] = {
+    "memory:": _memory,
+    "json://": _json_files,
+    **{f"{scheme}{way}://": _redis for scheme in ("redis", "rediss", "valkey", "valkeys") for way in ("", "+cluster")},
+    "unix://": _redis,
+}
+"""How the URLs of stores begin. --schema is the prefix of keys, where a store has one."""
+
+
+def is_store(url: str) -> bool:
+    """Whether `url` leads to a store of documents."""
+    return url.startswith(tuple(_OPENERS))
+
+
+@dataclass(frozen=True)
+class StorePlace:
+    """A store and the set of collections in it."""
+
+    url: str
+    prefix: str
+    layout: Layout
+
+    def described(self) -> dict[str, str | None]:
+        """The URL without its password, and the prefix."""
+        from agnodb.documents.stores.redis_clients import safe
+
+        return {"url": safe(self.url), "prefix": self.prefix}
+
+    def open(self) -> Opened:
+        """The store. Raises an AgnoDbError."""
+        return next(make for start, make in _OPENERS.items() if self.url.startswith(start))(self.url, self.prefix)
+
+    def run(self, work: Callable[[DocumentRepositories, DocumentExecutor], Coroutine[Any, Any, T]]) -> T:
+        """What `work(repositories, executor)` returns. Raises an AgnoDbError."""
+        return self.run_on(self.open(), work)
+
+    def run_on(
+        self, opened: Opened, work: Callable[[DocumentRepositories, DocumentExecutor], Coroutine[Any, Any, T]]
+    ) -> T:
+        """As `run`, on a store that was opened."""
+        from agnodb.documents.repositories import DocumentRepositories
+        from agnodb.documents.repository import Collections
+        from agnodb.executors.documents import DocumentExecutor
+        from agnodb.executors.driving import drive
+        from agnodb.executors.mongo_clients import ProcessClients
+        from agnodb.models.base import tables_for
+        from agnodb.policies import Policies
+
+        collections = Collections(tables_for(self.layout), Policies(), None)
+        store = opened.store
+        executor = DocumentExecutor(
+            ProcessClients(lambda: store), collections.indexes(), store.capabilities, threaded=False
+        )
+        try:
+            return drive(work(DocumentRepositories(executor, collections), executor))
+        finally:
+            drive(executor.close())
+
+
+def upgrade(place: StorePlace, target: str) -> None:
+    """Make the collections that are missing."""
+    from agnodb.documents.stamping import make_collections
+    from agnodb.errors import ConfigurationError
+
+    if target != "head":
+        raise ConfigurationError("A store of documents has no revisions: an upgrade is to head.")
+    place.run(lambda repositories, executor: make_collections(repositories, executor))
+    current(place)
+
+
+def current(place: StorePlace) -> None:
+    """Say that there are no revisions."""
+    place.run(lambda _repositories, executor: executor.prepare())
+    typer.echo("a store of documents has no revisions (head)")
+
+
+def check(place: StorePlace) -> None:
+    """Exit with 0 if every record can be read and stands in its lists, 1 if not."""
+    from agnodb.diagnosis.documents import differences
+
+    found = place.run(lambda repositories, _executor: differences(repositories))
+    for difference in found:
+        typer.echo(difference)
+    if found:
+        raise typer.Exit(1)
+    typer.echo("every record can be read and stands in its lists")
+
+
+def contents(place: StorePlace) -> list[TableContents]:
+    """What is in the collections."""
+    from agnodb.diagnosis.documents import read_collections
+
+    return place.run(lambda repositories, _executor: read_collections(repositories))
