@@ -173,6 +173,10 @@ def _psycopg(query: dict[str, str], how: Connecting, pooled: bool) -> dict[str, 
     return arguments
 
 
+# pymysql.constants.CLIENT: a row that an UPDATE leaves as it was counts; several statements may travel together.
+_FOUND_ROWS, _MULTI_STATEMENTS = 1 << 1, 1 << 16
+
+
 def _mysql(query: dict[str, Any], how: Connecting) -> dict[str, Any]:
     """The words of PyMySQL and aiomysql.
 
@@ -193,6 +197,7 @@ def _mysql(query: dict[str, Any], how: Connecting) -> dict[str, Any]:
         "connect_timeout": math.ceil(_connect_timeout(query, how) or 31536000),
         "init_command": said,
         "program_name": how.application_name or APPLICATION_NAME,
+        "client_flag": _FOUND_ROWS | _MULTI_STATEMENTS,
     }
     if "unix_socket" in query:
         arguments["unix_socket"] = query["unix_socket"]

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, exc, inspect
+from sqlalchemy import Connection, Engine, Executable, exc, inspect
 
 from agnodb.errors import AgnoDbError, ConfigurationError, SchemaOutdatedError
 from agnodb.executors.joining import joined
@@ -14,7 +14,7 @@ from agnodb.executors.persisting import Persisting
 from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS, Attempts
 from agnodb.executors.states import Engines, EngineState, in_autocommit
 from agnodb.executors.transactions import Transaction
-from agnodb.sql.executor import Executor, Row, Shape, Steps, Unit
+from agnodb.sql.executor import Answer, Executor, Row, Shape, Statement, Steps, Unit
 from agnodb.sql.failures import SQLITE_ERROR, translate
 
 T = TypeVar("T")
@@ -92,7 +92,12 @@ class EngineExecutor(Persisting):
         try:
             direct = state.on_driver
             if direct is not None and (compiled := direct.compiled(shape, state.engine)) is not None:
-                self.shapes, self.statements = self.shapes + 1, self.statements + 1
+                self.shapes += 1
+                if isinstance(compiled, Steps):
+                    rows, statements = await direct.run_steps(state, compiled, parameters, attempts)
+                    self.statements += statements
+                    return rows
+                self.statements += 1
                 return await direct.run(state, compiled, parameters, attempts)
             # One wait for connect, execute and close: with asyncio, three cost a fifth more of the client's time.
             return await state.wait(self._run_alone, state.engine, shape, parameters, attempts)
@@ -113,15 +118,18 @@ class EngineExecutor(Persisting):
 
         self.shapes += 1
 
-        def ask(statement: Executable, given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
+        def run(statement: Executable, given: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Answer:
             self.statements += 1
-            return connection.execute(statement, given)
+            result = connection.execute(statement, given)
+            return Answer(result.fetchall() if result.returns_rows else (), result.rowcount)
+
+        def ask(*statements: Statement, last: bool = False) -> Sequence[Answer]:
+            return [run(*statement) for statement in statements]
 
         try:
             if isinstance(shape.statement, Steps):
                 return shape.statement.run(ask, parameters)
-            result = ask(shape.statement, parameters)
-            return result.fetchall() if result.returns_rows else ()
+            return run(shape.statement, parameters).rows
         except Exception as error:
             if connection.invalidated and not isinstance(error, exc.SQLAlchemyError):
                 raise exc.DisconnectionError(f"{type(error).__name__}: {error}") from error

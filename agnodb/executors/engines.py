@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from agnodb.drivers import NOTHING_GIVEN, POOL_SIZE, POOL_TIMEOUT, Connecting, connect_arguments, keepalive_seconds
 from agnodb.errors import ConfigurationError
 from agnodb.executors.blocking import BlockingEngine
-from agnodb.executors.lending import AsyncpgPool, LendingPool
-from agnodb.executors.on_awaited import OnAiosqlite, OnAsyncpg
-from agnodb.executors.on_blocking import OnPsycopg, OnSqlite3
+from agnodb.executors.lending import AiomysqlPool, AsyncpgPool, LendingPool
+from agnodb.executors.on_awaited import OnAiomysql, OnAiosqlite, OnAsyncpg
+from agnodb.executors.on_blocking import OnPsycopg, OnPyMySQL, OnSqlite3
 from agnodb.executors.on_driver import ON_DRIVER
 from agnodb.forms import lower, text_of
 
@@ -119,13 +119,15 @@ def blocking_sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
 def mysql_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
     """An engine on aiomysql, see `agnodb.mysql_drivers`."""
     address, arguments = connect_arguments(url, how)
-    return create_async_engine(address, connect_args=arguments, **_pool(how))
+    engine = create_async_engine(address, connect_args=arguments, poolclass=AiomysqlPool, **_pool(how))
+    engine.update_execution_options(**{ON_DRIVER: OnAiomysql(*_turns(how))})
+    return engine
 
 
 def blocking_mysql_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
     """As `mysql_engine`, on PyMySQL."""
     address, arguments = connect_arguments(url.set(drivername="mysql+pymysql"), how)
-    return create_engine(address, connect_args=arguments, **_pool(how))
+    return create_engine(address, connect_args=arguments, execution_options={ON_DRIVER: OnPyMySQL()}, **_pool(how))
 
 
 def _pool(how: Connecting) -> dict[str, Any]:

@@ -78,3 +78,11 @@ class AsyncpgPool(LendingPool):
     def is_closed(self, lent: Lent) -> bool:
         # It has seen it when the server has closed an idle connection: to ask it is no round trip.
         return bool(lent.driver_connection.is_closed())
+
+
+class AiomysqlPool(LendingPool):
+    """A pool of aiomysql's connections."""
+
+    def is_closed(self, lent: Lent) -> bool:
+        driver = lent.driver_connection
+        return bool(driver.closed or driver._reader.at_eof())

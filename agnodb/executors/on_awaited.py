@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from sqlalchemy import Engine, exc
+from sqlalchemy import Engine, Executable, exc
+from sqlalchemy.util import await_only
 
 from agnodb.executors.lending import LendingPool, Lent
-from agnodb.executors.on_driver import SQLITE_SAME, Compiled, OnDriver, failed
-from agnodb.sql.executor import Row
+from agnodb.executors.on_driver import MYSQL_SAME, SQLITE_SAME, Compiled, OnDriver, failed
+from agnodb.executors.packets import Packet, Step, run_steps, sent
+from agnodb.sql.executor import Answer, Row, Steps
 
 if TYPE_CHECKING:
     from agnodb.executors.loops import LoopState
     from agnodb.executors.retries import Attempts
+
+T = TypeVar("T")
 
 
 class OnAwaited(OnDriver):
@@ -33,7 +37,16 @@ class OnAwaited(OnDriver):
     async def run(
         self, state: LoopState, compiled: Compiled, parameters: Mapping[str, Any], attempts: Attempts
     ) -> Sequence[Row]:
-        text, values = compiled.text, _in_order(compiled, parameters)
+        statement = compiled.text, compiled.values(parameters)
+        rows: Sequence[Row] = await self._lent(
+            state, statement, attempts, lambda lent: self.fetch(lent.dbapi_connection, *statement)
+        )
+        return rows if compiled.answers else ()
+
+    async def _lent(
+        self, state: LoopState, statement: Any, attempts: Attempts, work: Callable[[Lent], Awaitable[T]]
+    ) -> T:
+        """What `work` gives, on a connection of its own; `statement` is for errors."""
         if self._turns.locked():
             await self._turn()
         else:
@@ -43,17 +56,17 @@ class OnAwaited(OnDriver):
             lent: Lent = pool.lend() or await state.wait(pool.lend_new, state.engine)
             attempts.sent = True
             try:
-                rows = await self.fetch(lent.dbapi_connection, text, values)
+                made = await work(lent)
             except GeneratorExit as gone:  # nobody may wait for anything any more
                 pool.throw_away(lent, gone)
                 raise
             except BaseException as error:
-                await state.wait(_failed, state.engine, lent, (text, values), error, attempts)
+                await state.wait(_failed, state.engine, lent, statement, error, attempts)
                 raise
             pool.give_back(lent)
         finally:
             self._turns.release()
-        return rows if compiled.answers else ()
+        return made
 
     async def _turn(self) -> None:
         try:
@@ -84,9 +97,36 @@ class OnAiosqlite(OnAwaited):
         return rows
 
 
-def _in_order(compiled: Compiled, parameters: Mapping[str, Any]) -> Sequence[Any]:
-    given = {**compiled.fixed, **parameters} if compiled.fixed else parameters
-    return [given[name] for name in compiled.names]
+class OnAiomysql(OnAwaited):
+    """Over a network. Its connections are in autocommit from their beginning, see `agnodb.mysql_drivers`."""
+
+    same, packets = MYSQL_SAME, True
+
+    def __init__(self, size: int, patience: float) -> None:
+        super().__init__(size, patience)
+        self.steps: dict[Executable, Step] = {}
+
+    async def fetch(self, connection: Any, text: str, values: Any) -> Sequence[Row]:
+        async with connection.driver_connection.cursor() as cursor:
+            await cursor.execute(text, values)
+            rows: Sequence[Row] = await cursor.fetchall()
+        return rows
+
+    async def run_steps(
+        self, state: LoopState, steps: Steps, parameters: Mapping[str, Any], attempts: Attempts
+    ) -> tuple[Sequence[Row], int]:
+        def in_packets(lent: Lent) -> Awaitable[tuple[Sequence[Row], int]]:
+            given = (self, state.engine, lent.dbapi_connection, steps, parameters, attempts)
+            return state.wait(run_steps, *given)
+
+        return await self._lent(state, (None, None), attempts, in_packets)
+
+    def send(self, connection: Any, packet: Packet, last: bool) -> Sequence[Answer]:
+        """See `agnodb.executors.packets.Sender`."""
+        cursor = await_only(connection.driver_connection.cursor())
+        answers = sent(cursor, packet, await_only)
+        await_only(cursor.close())
+        return answers
 
 
 def _failed(

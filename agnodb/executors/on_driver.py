@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from sqlalchemy import ARRAY, Boolean, Connection, Date, Dialect, Engine, Enum, Integer, String
+from sqlalchemy import ARRAY, Boolean, Connection, Date, Dialect, Engine, Enum, Executable, Integer, String
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import NullType, TypeEngine
 
@@ -32,6 +32,8 @@ ON_DRIVER = "agnodb_on_driver"
 
 SQLITE_SAME = (String, Integer)
 """As `OnDriver.same`: SQLite knows no booleans and no dates."""
+MYSQL_SAME = (String, Integer, Date)
+"""As `OnDriver.same`: a boolean of MySQL is a number."""
 
 _HEARD = (
     "before_execute",
@@ -55,10 +57,17 @@ class Compiled:
     """Those that it brings along."""
     answers: bool
 
+    def values(self, given: Mapping[str, Any]) -> list[Any]:
+        """The values of the parameters, in their order."""
+        values = {**self.fixed, **given} if self.fixed else given
+        return [values[name] for name in self.names]
+
 
 class OnDriver(ABC):
     """The statements of one engine."""
 
+    packets: ClassVar[bool] = False
+    """Whether it takes the statements of a `Steps`, see `agnodb.executors.packets`."""
     awaits: ClassVar[bool]
     """Whether `fetch` gives something to be awaited."""
     same: ClassVar[tuple[type[TypeEngine[Any]], ...]] = (String, Integer, Boolean, Date)
@@ -69,15 +78,20 @@ class OnDriver(ABC):
     """How many of our own listen to transactions that begin."""
 
     def __init__(self) -> None:
-        self._compiled: dict[Shape, Compiled | None] = {}
+        self._compiled: dict[Shape, Compiled | Steps | None] = {}
 
-    def compiled(self, shape: Shape, engine: Engine) -> Compiled | None:
+    def compiled(self, shape: Shape, engine: Engine) -> Compiled | Steps | None:
         """`shape` as the driver runs it; None where SQLAlchemy must."""
         try:
             found = self._compiled[shape]
         except KeyError:
-            found = self._compiled[shape] = _compiled(shape, engine.dialect, self.same)
+            found = self._compiled[shape] = self._prepared(shape, engine.dialect)
         return None if found is None or self._observed(engine) else found
+
+    def _prepared(self, shape: Shape, dialect: Dialect) -> Compiled | Steps | None:
+        if isinstance(shape.statement, Steps):
+            return shape.statement if self.packets else None
+        return _compiled(shape.statement, dialect, self.same)
 
     def _observed(self, engine: Engine) -> bool:
         """Whether somebody listens to the statements of `engine` or to its pool, or has them logged."""
@@ -99,6 +113,12 @@ class OnDriver(ABC):
     ) -> Sequence[Row]:
         """The rows of a statement that is alone, on the engine of `state`. Raises what SQLAlchemy would."""
 
+    async def run_steps(
+        self, state: Any, steps: Steps, parameters: Mapping[str, Any], attempts: Attempts
+    ) -> tuple[Sequence[Row], int]:
+        """As `run`, of several statements; and how many there were. For those that take `packets`."""
+        raise NotImplementedError
+
     @abstractmethod
     def fetch(self, connection: Any, text: str, values: Any) -> Any:
         """The rows of `text` on the `driver_connection` of `connection`. Raises what the driver raises."""
@@ -119,16 +139,14 @@ def failed(
         connection.close()
 
 
-def _compiled(shape: Shape, dialect: Dialect, same: tuple[type[TypeEngine[Any]], ...]) -> Compiled | None:
-    if isinstance(shape.statement, Steps):
-        return None
-    made: Any = shape.statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-    columns = getattr(shape.statement, "exported_columns", ())
+def _compiled(statement: Executable, dialect: Dialect, same: tuple[type[TypeEngine[Any]], ...]) -> Compiled | None:
+    made: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+    columns = getattr(statement, "exported_columns", ())
     given = [bind.type for bind in made.binds.values() if bind.required]
     if not _is_plain(made) or not all(_is_same(kind, same) for kind in (*given, *(each.type for each in columns))):
         return None
     names = made.positiontup or list(made.binds)
-    fixed = {name: _fixed(made, name) for name in names if not made.binds[name].required}
+    fixed = {name: brought(made, name) for name in names if not made.binds[name].required}
     return Compiled(made.string, names, fixed, bool(len(columns)))
 
 
@@ -144,7 +162,7 @@ def _is_same(kind: TypeEngine[Any], same: tuple[type[TypeEngine[Any]], ...]) -> 
     return isinstance(kind, (*same, NullType)) and not isinstance(kind, Enum)
 
 
-def _fixed(made: SQLCompiler, name: str) -> Any:
+def brought(made: Any, name: str) -> Any:
     """The value that a bind has of its own."""
     processed: Any = made._bind_processors.get(name)
     value = made.binds[name].effective_value

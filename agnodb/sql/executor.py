@@ -10,16 +10,32 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import CursorResult, Executable
+from sqlalchemy import Executable
 
 Row = Sequence[Any]
 T = TypeVar("T")
 
 
-Ask = Callable[[Executable, Mapping[str, Any] | Sequence[Mapping[str, Any]]], CursorResult[Any]]
-"""Runs one statement of a `Steps`, on the connection of all of them; with many parameters, for each of them."""
+Statement: TypeAlias = tuple[Executable, Mapping[str, Any] | Sequence[Mapping[str, Any]]]
+"""One statement of a `Steps` and its parameters; with many parameters, it is run for each of them."""
+
+
+class Answer(NamedTuple):
+    """What a statement of a `Steps` answers."""
+
+    rows: Sequence[Row]
+    rowcount: int
+
+
+class Ask(Protocol):
+    """Runs statements of a `Steps`, one after the other, on the connection of all of them."""
+
+    def __call__(self, *statements: Statement, last: bool = False) -> Sequence[Answer]:
+        """Their answers. They may travel together; and with the end of the transaction, if they are the `last`: where
+        one of them fails, they are not."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)

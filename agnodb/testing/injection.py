@@ -140,6 +140,8 @@ class Injection:
         direct = self.engine.get_execution_options().get(ON_DRIVER)
         if direct is not None:
             self._replace(direct, "fetch", self._awaiting if direct.awaits else self._fetching)
+            if direct.packets:
+                self._replace(direct, "send", self._sending)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -163,6 +165,12 @@ class Injection:
 
     async def _awaiting(self, original: Callable[..., Any], *args: Any) -> Any:
         return await greenlet_spawn(self._fetching, lambda *given: await_only(original(*given)), *args)
+
+    def _sending(self, original: Callable[..., Any], connection: Any, packet: Any, last: bool) -> Any:
+        answers: list[Any] = []
+        place = "commit" if last else "transaction"
+        self._meet(Statement(connection, place, lambda: answers.extend(original(connection, packet, last))))
+        return answers
 
     def _committing(self, original: Callable[..., None], connection: Any) -> None:
         self._meet(Statement(connection, "commit", lambda: original(connection)))

@@ -1,13 +1,13 @@
 """What RETURNING and ON CONFLICT ... WHERE say in one statement, as several, for databases that have neither.
 
 The rows are locked first, then changed by their keys, then read: so what is answered is what was changed, whoever
-else writes, and no condition is asked twice. All steps of one plan are one transaction (see `Steps`). Each statement
-is built once.
+else writes, and no condition is asked twice. All steps of one plan are one transaction (see `Steps`), and what does not
+wait for an answer is asked together. Each statement is built once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ from sqlalchemy import (
     BindParameter,
     Column,
     ColumnElement,
-    CursorResult,
     Delete,
     Executable,
     Table,
@@ -26,7 +25,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exc,
     insert,
     literal_column,
     select,
@@ -36,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.sql import visitors
 
-from agnodb.sql.executor import Ask, Row
+from agnodb.sql.executor import Answer, Ask, Row, Statement
 
 _KEYS = "agnodb_keys"
 _EXCLUDED = "agnodb_excluded."
@@ -66,9 +64,10 @@ class Step:
         self._statement: Executable = statement
         self._names = {part.key for part in visitors.iterate(statement) if isinstance(part, BindParameter)}
 
-    def __call__(self, ask: Ask, parameters: Mapping[str, Any], **further: Any) -> CursorResult[Any]:
-        own = {name: value for name, value in {**parameters, **further}.items() if name in self._names}
-        return ask(self._statement, own)
+    def __call__(self, parameters: Mapping[str, Any], **further: Any) -> Statement:
+        """With its own of these parameters."""
+        given = {**parameters, **further} if further else parameters
+        return self._statement, {name: given[name] for name in self._names if name in given}
 
 
 def _key(table: Table) -> Column[Any]:
@@ -102,6 +101,16 @@ def _row_binds(table: Table, columns: Sequence[str]) -> dict[str, ColumnElement[
     return {n: bindparam(f"row_{n}", type_=Text() if isinstance(kind, JSON) else kind) for n, kind in kinds.items()}
 
 
+def _of_rows(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> list[dict[str, Any]]:
+    """Parameters for `_row_binds`."""
+    return [{f"row_{name}": row[name] for name in columns} for row in rows]
+
+
+def _error_code(error: Exception) -> Any:
+    """The server's number, of an error of the driver or of SQLAlchemy's about it."""
+    return next(iter(getattr(error, "orig", error).args), None)
+
+
 class Changed:
     """UPDATE ... RETURNING, or DELETE ... RETURNING."""
 
@@ -122,14 +131,15 @@ class Changed:
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
-        rows = self._lock(ask, parameters).fetchall()
+        rows = ask(self._lock(parameters))[0].rows
         if not rows:
             return ()
-        keys = [row[0] for row in rows]
-        self._change(ask, parameters, **{_KEYS: keys})
+        keys = {_KEYS: [row[0] for row in rows]}
+        change = self._change(parameters, **keys)
         if self._read is None:
+            ask(change, last=True)
             return [row[1:] or row for row in rows]
-        return self._read(ask, parameters, **{_KEYS: keys}).fetchall()
+        return ask(change, self._read(parameters, **keys), last=True)[-1].rows
 
 
 @dataclass
@@ -157,29 +167,28 @@ class Upsert:
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
+        return self.decided(ask, parameters, ask(self.lock(parameters))[0])
+
+    def lock(self, parameters: Mapping[str, Any]) -> Statement:
+        """What to ask first: locks the row, and answers whether it may be changed."""
+        return self._lock(parameters)
+
+    def decided(self, ask: Ask, parameters: Mapping[str, Any], locked: Answer) -> Sequence[Row]:
+        """What is stored of the row, where `lock` has answered."""
         while True:
-            row = self._lock(ask, parameters).first()
-            if row is not None:
-                return self.change(ask, parameters) if row[0] else ()
-            if self.insert(ask, parameters):
-                return self._read(ask, parameters).fetchall()
+            if locked.rows:
+                return self._changed(ask, parameters) if locked.rows[0][0] else ()
+            try:
+                return ask(self._insert(parameters), self._read(parameters), last=True)[-1].rows
+            except Exception as error:
+                if _error_code(error) != _DUPLICATE:
+                    raise
+                (locked,) = ask(self._lock(parameters))  # another has just inserted it
 
-    def insert(self, ask: Ask, parameters: Mapping[str, Any]) -> bool:
-        """Whether the row was inserted: not when another has just done so."""
-        try:
-            self._insert(ask, parameters)
-        except exc.IntegrityError as error:
-            if getattr(error.orig, "args", (0,))[0] != _DUPLICATE:
-                raise
-            return False
-        return True
-
-    def change(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        """The row, which is there and may be changed."""
+    def _changed(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         if self._change is None:
             return ()
-        self._change(ask, parameters)
-        return self._read(ask, parameters).fetchall()
+        return ask(self._change(parameters), self._read(parameters), last=True)[-1].rows
 
 
 @dataclass
@@ -198,10 +207,11 @@ class NumberedRun:
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
-        advanced = self._advance(ask, parameters).rowcount
-        if not advanced and self._writable(ask, parameters).first() is None:
+        first = (self._advance(parameters), self._writable(parameters), self.upsert.lock(parameters))
+        advanced, writable, locked = ask(*first)
+        if not advanced.rowcount and not writable.rows:
             return ()
-        return self.upsert.run(ask, parameters)
+        return self.upsert.decided(ask, parameters, locked)
 
 
 @dataclass
@@ -227,8 +237,8 @@ class Absent:
         """See `Steps`."""
         rows = orjson.loads(parameters[self.name])
         keys = [row[self._key.name] for row in rows]
-        known = {row[0] for row in self._known(ask, parameters, **{_KEYS: keys})}
-        ask(self._insert, [{f"row_{name}": row[name] for name in self.columns} for row in rows])
+        known = {row[0] for row in ask(self._known(parameters, **{_KEYS: keys}))[0].rows}
+        ask((self._insert, _of_rows(rows, self.columns)), last=True)
         return [(key,) for key in keys if key not in known]
 
 
@@ -251,14 +261,15 @@ class Put:
         self._read = None
         if returning:
             key = tuple_(*(self.table.c[n] for n in self.unique))
-            self._read = Step(select(*returning).where(key.in_(bindparam(_KEYS, expanding=True))))
+            self._read = Step(select(*returning).where(_among(key)))
         return self
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
         rows = orjson.loads(parameters[self.name])
-        ask(self._put, [{f"row_{name}": row[name] for name in self.columns} for row in rows])
+        put = (self._put, _of_rows(rows, self.columns))
         if self._read is None:
+            ask(put, last=True)
             return ()
         keys = [tuple(row[name] for name in self.unique) for row in rows]
-        return self._read(ask, parameters, **{_KEYS: keys}).fetchall()
+        return ask(put, self._read(parameters, **{_KEYS: keys}), last=True)[-1].rows
