@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 from agno.db.mongo import AsyncMongoDb as AgnoDb
@@ -23,7 +24,7 @@ from agnodb.testing.wire import Counts
 from benchmarks import calls
 from benchmarks.backends import COLUMNS, filled
 from benchmarks.data import JSON_COLUMNS, Data, Item, encode
-from benchmarks.measure import Bench
+from benchmarks.measure import SIZES, Bench
 from benchmarks.sides import Facade, Side, View, opened
 
 KEYS = {table: columns[0] for table, columns in COLUMNS.items()}
@@ -167,7 +168,10 @@ class Mongo:
 async def run(bench: Bench) -> None:
     """Raises ServerUnavailableError where there is no server."""
     with contextlib.ExitStack() as stack:
-        url = os.environ.get(MONGODB_URL_VARIABLE) or stack.enter_context(MongoServer.start()).url
+        url = os.environ.get(MONGODB_URL_VARIABLE)
+        if url is None:
+            url = stack.enter_context(MongoServer.start()).url
+            bench = replace(bench, size=SIZES["quick"])  # it needs minutes for more; rows go to the same list
         backend = stack.enter_context(contextlib.closing(Mongo(bench, url)))
         data = Data.make(listed=0, longest=0)
         for item in data.memories:  # agno's adapter does not keep a memory's input
