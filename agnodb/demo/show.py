@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,54 +12,90 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy import Table as SqlTable
 
+from agnodb.config import TableNames
 from agnodb.demo.stage import Database
+from agnodb.filters import Page
 
 Row = Mapping[str, Any]
-Tables = Mapping[str, SqlTable]
+Found = tuple[Sequence[Row], int]
 SECONDS = "%Y-%m-%d %H:%M:%S"
 ROWS = 6
 """How many rows of a table are shown, the newest first."""
+MOST = 500
+"""So many are looked through for those that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How one table is shown: what it holds, its columns, and by which of them the newest row is the first."""
+    """How one table is shown: what it holds, its columns, and what reads its newest rows and their number."""
 
     holds: str
     columns: Mapping[str, Callable[[Row], Any]]
-    newest: str = "created_at"
-    also: Callable[[Tables], ColumnElement[Any]] | None = None
-    """One more column, computed by the database."""
-    only: Callable[[Tables], ColumnElement[bool]] | None = None
-    """Which rows are shown; all are counted."""
-
-    def rows(self, table: SqlTable, tables: Tables) -> Select[Any]:
-        """The statement that reads what is shown."""
-        statement = select(table, *([self.also(tables)] if self.also else []))
-        if self.only:
-            statement = statement.where(self.only(tables))
-        return statement.order_by(table.c[self.newest].desc()).limit(ROWS)
+    read: Callable[[Database], Awaitable[Found]]
 
 
 async def show_tables(db: Database, console: Console) -> dict[str, int]:
     """Print every table; the number of rows of each, by its default name."""
-    counts = {}
-    tables = {table.name: table for table in db.metadata.tables.values()}
-    async with db.db_engine.connect() as connection:
-        for name, view in VIEWS.items():
-            counts[name] = await connection.scalar(select(func.count()).select_from(tables[name])) or 0
-            found = await connection.execute(view.rows(tables[name], tables))
-            rows = [dict(row) for row in found.mappings()]
-            console.print(_drawn(tables[name], view, rows, counts[name]))
+    counts, names = {}, TableNames().as_dict()
+    for concept, view in VIEWS.items():
+        rows, counts[names[concept]] = await view.read(db)
+        console.print(_drawn(names[concept], view, rows, counts[names[concept]]))
     return counts
 
 
-def _drawn(table: SqlTable, view: View, rows: Sequence[Row], total: int) -> Group:
+# -- rows -------------------------------------------------------------------------------------------------
+
+
+def newest(concept: str, by: str = "created_at") -> Callable[[Database], Awaitable[Found]]:
+    """The newest rows of a table, by that column."""
+
+    async def read(db: Database) -> Found:
+        records, total = await getattr(db, concept).page(Page(ROWS, 1, by, "desc"))
+        return [record.to_dict() for record in records], total
+
+    return read
+
+
+async def sessions(db: Database) -> Found:
+    """With the number of their runs."""
+    rows, total = await newest("sessions", "updated_at")(db)
+    counted = [{**row, "runs": (await db.runs.page(Page(0), session_id=row["session_id"]))[1]} for row in rows]
+    return counted, total
+
+
+async def traces(db: Database) -> Found:
+    """Those of runs; all are counted."""
+    found, total = await db.traces.page(Page(MOST, 1, "start_time", "desc"))
+    return [trace.to_dict() for trace in found if trace.run_id is not None][:ROWS], total
+
+
+async def spans(db: Database) -> Found:
+    """Those of the traces of runs; all are counted."""
+    of_runs = {trace["trace_id"] for trace in (await traces(db))[0]}
+    found, total = await db.spans.page(Page(MOST, 1, "start_time", "desc"))
+    return [span.to_dict() for span in found if span.trace_id in of_runs][:ROWS], total
+
+
+async def schedule_runs(db: Database) -> Found:
+    """Those of all schedules."""
+    schedules, _ = await db.schedules.page(Page(MOST))
+    found = [await db.schedule_runs.page(Page(ROWS), schedule_id=schedule.id) for schedule in schedules]
+    rows = [run.to_dict() for runs, _ in found for run in runs]
+    return sorted(rows, key=lambda row: row["created_at"], reverse=True)[:ROWS], sum(total for _, total in found)
+
+
+async def versions(db: Database) -> Found:
+    """The shape of each table."""
+    names = sorted(TableNames().as_dict().values())
+    rows = [{"table_name": name, "version": await db.schema_versions.get(name)} for name in names]
+    known = [row for row in rows if row["version"] is not None]
+    return known[:ROWS], len(known)
+
+
+def _drawn(table: str, view: View, rows: Sequence[Row], total: int) -> Group:
     more = f", the newest {len(rows)}" if total > len(rows) else ""
-    title = f"[bold cyan]{table.name}[/]  {view.holds}  [dim]{total} {'row' if total == 1 else 'rows'}{more}[/]"
+    title = f"[bold cyan]{table}[/]  {view.holds}  [dim]{total} {'row' if total == 1 else 'rows'}{more}[/]"
     drawn = Table(
         box=SIMPLE_HEAD,
         header_style="dim",
@@ -125,7 +161,7 @@ def owner(row: Row) -> Any:
 
 
 VIEWS: dict[str, View] = {
-    "agno_sessions": View(
+    "sessions": View(
         "one conversation each",
         {
             "session": plain("session_id"),
@@ -136,15 +172,9 @@ VIEWS: dict[str, View] = {
             "runs": plain("runs"),
             "last change (UTC)": moment("updated_at"),
         },
-        newest="updated_at",
-        also=lambda tables: (
-            select(func.count())
-            .where(tables["agno_runs"].c.session_id == tables["agno_sessions"].c.session_id)
-            .scalar_subquery()
-            .label("runs")
-        ),
+        sessions,
     ),
-    "agno_runs": View(
+    "runs": View(
         "one question and its answer each",
         {
             "session": plain("session_id"),
@@ -154,8 +184,9 @@ VIEWS: dict[str, View] = {
             "answered": inside("run_data", "content"),
             "tokens": inside("run_data", "metrics", "total_tokens"),
         },
+        newest("runs"),
     ),
-    "agno_memories": View(
+    "memories": View(
         "what agents remember of users",
         {
             "user": plain("user_id"),
@@ -165,8 +196,9 @@ VIEWS: dict[str, View] = {
             "agent": owner,
             "at (UTC)": moment("created_at"),
         },
+        newest("memories"),
     ),
-    "agno_knowledge": View(
+    "knowledge": View(
         "the contents of knowledge bases",
         {
             "name": plain("name"),
@@ -177,8 +209,9 @@ VIEWS: dict[str, View] = {
             "metadata": plain("metadata"),
             "added (UTC)": moment("created_at"),
         },
+        newest("knowledge"),
     ),
-    "agno_approvals": View(
+    "approvals": View(
         "decisions that runs wait for, or got",
         {
             "tool": plain("tool_name"),
@@ -189,8 +222,9 @@ VIEWS: dict[str, View] = {
             "at (UTC)": moment("resolved_at"),
             "run": plain("run_status"),
         },
+        newest("approvals"),
     ),
-    "agno_schedules": View(
+    "schedules": View(
         "what runs by itself",
         {
             "name": plain("name"),
@@ -200,8 +234,9 @@ VIEWS: dict[str, View] = {
             "enabled": plain("enabled"),
             "next (UTC)": moment("next_run_at"),
         },
+        newest("schedules"),
     ),
-    "agno_schedule_runs": View(
+    "schedule_runs": View(
         "when it ran",
         {
             "schedule": short("schedule_id"),
@@ -212,8 +247,9 @@ VIEWS: dict[str, View] = {
             "output": inside("output", "content"),
             "at (UTC)": moment("triggered_at"),
         },
+        schedule_runs,
     ),
-    "agno_learnings": View(
+    "learnings": View(
         "what agents learned",
         {
             "type": plain("learning_type"),
@@ -224,8 +260,9 @@ VIEWS: dict[str, View] = {
             },
             "at (UTC)": moment("updated_at"),
         },
+        newest("learnings", "updated_at"),
     ),
-    "agno_eval_runs": View(
+    "eval_runs": View(
         "the results of evaluations",
         {
             "name": plain("name"),
@@ -235,8 +272,9 @@ VIEWS: dict[str, View] = {
             "model": plain("model_id"),
             "at (UTC)": moment("created_at"),
         },
+        newest("eval_runs"),
     ),
-    "agno_metrics": View(
+    "metrics": View(
         "each user's day in numbers",
         {
             "day": plain("date"),
@@ -247,9 +285,9 @@ VIEWS: dict[str, View] = {
             "tokens": inside("token_metrics", "total_tokens"),
             "complete": plain("completed"),
         },
-        newest="date",
+        newest("metrics", "date"),
     ),
-    "agno_traces": View(
+    "traces": View(
         "one traced request each; here those of agents",
         {
             "name": plain("name"),
@@ -259,10 +297,9 @@ VIEWS: dict[str, View] = {
             "ms": plain("duration_ms"),
             "start (UTC)": moment("start_time"),
         },
-        newest="start_time",
-        only=lambda tables: tables["agno_traces"].c.run_id.is_not(None),
+        traces,
     ),
-    "agno_spans": View(
+    "spans": View(
         "what happened inside",
         {
             "trace": short("trace_id"),
@@ -273,14 +310,11 @@ VIEWS: dict[str, View] = {
             "ms": plain("duration_ms"),
             "start (UTC)": moment("start_time"),
         },
-        newest="start_time",
-        only=lambda tables: tables["agno_spans"].c.trace_id.in_(
-            select(tables["agno_traces"].c.trace_id).where(tables["agno_traces"].c.run_id.is_not(None))
-        ),
+        spans,
     ),
-    "agno_schema_versions": View(
+    "schema_versions": View(
         "which agno's shape each table has",
-        {"table": plain("table_name"), "version": plain("version"), "since (UTC)": moment("created_at")},
-        newest="table_name",
+        {"table": plain("table_name"), "version": plain("version")},
+        versions,
     ),
 }

@@ -12,20 +12,36 @@ from agno.agent import Agent
 from rich.console import Console
 from rich.markup import escape
 
+from agnodb.databases.documents import AsyncDocumentDatabase
+from agnodb.databases.json_files import AsyncJsonDb
 from agnodb.databases.postgres import AsyncPostgresDb
+from agnodb.databases.redis import AsyncRedisDb
 from agnodb.databases.sqlite import AsyncSqliteDb
 from agnodb.demo.model import OfflineModel
+from agnodb.documents.stores.redis_clients import is_redis
+from agnodb.errors import ConfigurationError
 from agnodb.urls import async_url, backend_of
 
-Database = AsyncPostgresDb | AsyncSqliteDb
+_FILES = "json://"
+
+Database = AsyncPostgresDb | AsyncSqliteDb | AsyncDocumentDatabase
 
 
 class DemoError(Exception):
     """A step did not do what it says."""
 
 
+def is_store(url: str) -> bool:
+    """Whether `url` leads to a store of documents. Raises ConfigurationError for the memory of a process."""
+    if url.startswith("memory:"):
+        raise ConfigurationError("The demo is played by two processes: the memory of one is not enough.")
+    return url.startswith(_FILES) or is_redis(url)
+
+
 def open_database(url: str) -> Database:
     """The database of `url`, whose tables must be there: `create_schema=False`."""
+    if is_store(url):
+        return AsyncJsonDb(url.removeprefix(_FILES)) if url.startswith(_FILES) else AsyncRedisDb(db_url=url)
     if backend_of(async_url(url)) == "postgresql":
         return AsyncPostgresDb(db_url=url, create_schema=False)
     return AsyncSqliteDb(db_url=url, create_schema=False)

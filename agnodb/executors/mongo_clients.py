@@ -6,6 +6,7 @@ A client belongs to the loop that first uses it: Motor's and PyMongo's asynchron
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import threading
 import time
@@ -80,8 +81,16 @@ class LoopClients:
     async def close(self) -> None:
         """See `Clients`."""
         states, self._states = self._states, {}
-        for state in states.values() if self._given is None else ():
-            await settled(state.client.close())
+        for loop, state in states.items() if self._given is None else ():
+            closing = state.client.close()
+            if not inspect.isawaitable(closing):
+                continue
+            if loop is asyncio.get_running_loop():
+                await closing
+            elif loop.is_closed():  # nothing of it can be awaited any more
+                closing.close()  # type: ignore[attr-defined]
+            else:
+                asyncio.run_coroutine_threadsafe(closing, loop)  # type: ignore[arg-type]
 
 
 class _ProcessState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -114,3 +115,25 @@ def test_wrong_url_is_one_line_and_an_exit_code(url: str, said: str) -> None:
     assert said in demo.stderr
     assert "Traceback" not in demo.stderr
     assert "secret-word" not in demo.stdout + demo.stderr
+
+
+@pytest.mark.parametrize("kind", ["json", "redis"])
+def test_a_store_of_documents_holds_what_the_demo_shows(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"json://{tmp_path / 'db'}"
+    if kind == "redis":
+        url = f"{request.getfixturevalue('redis_server')}/7"
+    demo = played("--url", url)
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "Your name is Alice." in demo.stdout
+    for table in AT_LEAST:
+        assert f"{table}  " in demo.stdout
+    told = json.loads(subprocess.check_output([sys.executable, "-m", "agnodb.cli", "inspect", url, "--json"]))
+    assert few({table["table"]: table["rows"] for table in told["tables"]}) == {}
+
+
+def test_the_memory_of_a_process_is_not_enough() -> None:
+    demo = played("--url", "memory:")
+    assert demo.returncode == 2
+    assert "two processes" in demo.stderr

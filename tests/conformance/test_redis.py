@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
@@ -212,6 +213,26 @@ class TestOnlyInRedis:
     def test_arguments_that_cannot_be_are_told(self, given: dict[str, Any]) -> None:
         with pytest.raises(ConfigurationError):
             RedisDb(**given)
+
+    async def test_it_is_closed_whatever_loops_have_used_it(self, redis_server: str, prefix: str) -> None:
+        database = AsyncRedisDb(db_url=redis_server, db_prefix=prefix)
+        await database.sessions.upsert(a_session())
+        begun, over = threading.Event(), threading.Event()
+
+        async def read(*, wait: bool) -> Any:
+            found = await database.sessions.get("s")
+            if wait:
+                begun.set()
+                await asyncio.to_thread(over.wait)
+            return found
+
+        for _ in range(3):  # as agno's exporter does
+            assert await asyncio.to_thread(lambda: asyncio.run(read(wait=False))) is not None
+        other = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(read(wait=True))))
+        await asyncio.to_thread(begun.wait)
+        await database.close()
+        over.set()
+        assert await other is not None
 
     async def test_health(self, client: AsyncRedis, prefix: str) -> None:
         told = await AsyncRedisDb(redis_client=client, db_prefix=prefix).health()
