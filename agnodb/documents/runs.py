@@ -13,9 +13,10 @@ from agnodb.documents.indexes import HISTORIES
 from agnodb.documents.repository import ROUNDS
 from agnodb.documents.session_runs import SessionRuns
 from agnodb.documents.store import Document, Refused, Write
-from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError, UnavailableError
+from agnodb.errors import NotFoundError, OwnershipError, UnavailableError
 from agnodb.filters import Page, present
 from agnodb.records.runs import RunRecord
+from agnodb.rules.cancelling import cancellation
 from agnodb.rules.ownership import may_write
 from agnodb.text import decode_text
 
@@ -169,17 +170,8 @@ class DocumentRunRepository(SessionRuns):
     async def cancel(
         self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None
     ) -> bool:
-        if expected_status not in ("PENDING", "RUNNING"):
-            raise InvalidValueError("Only a pending or a running run can be cancelled.", detail=expected_status)
-
-        def cancelled(run: RunRecord) -> dict[str, Any] | None:
-            if run.status != expected_status:
-                return None
-            data = run.run_data if isinstance(run.run_data, dict) else {}
-            explained = {} if data.get("content") not in (None, "") else {"content": reason}
-            return {"status": "CANCELLED", "run_data": {**data, "status": "CANCELLED", **explained}}
-
-        return bool(await self.patch(run_id, session_id, cancelled, user_id=user_id))
+        change = cancellation(expected_status, reason)
+        return bool(await self.patch(run_id, session_id, change, user_id=user_id))
 
     # -- deletes ----------------------------------------------------------------------------------------------
 

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any
 
 from agnodb import clock, codec
-from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError, UnavailableError
+from agnodb.errors import NotFoundError, OwnershipError, UnavailableError
 from agnodb.filters import Page, present
 from agnodb.mongo.documents import decoded, equal, texts, unfolded
 from agnodb.mongo.ownership import may_write
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
+from agnodb.rules.cancelling import cancellation
 from agnodb.rules.values import text_in
 
 _PLACE = {"run_id": 1, "user_id": 1, "run_index": 1, "created_at": 1, "updated_at": 1, "_id": 0}
@@ -219,17 +220,8 @@ class MongoRunRepository(MongoRepository[RunRecord]):
     async def cancel(
         self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None
     ) -> bool:
-        if expected_status not in ("PENDING", "RUNNING"):
-            raise InvalidValueError("Only a pending or a running run can be cancelled.", detail=expected_status)
-
-        def cancelled(run: RunRecord) -> dict[str, Any] | None:
-            if run.status != expected_status:
-                return None
-            data = run.run_data if isinstance(run.run_data, dict) else {}
-            explained = {} if data.get("content") not in (None, "") else {"content": reason}
-            return {"status": "CANCELLED", "run_data": {**data, "status": "CANCELLED", **explained}}
-
-        return bool(await self.patch(run_id, session_id, cancelled, user_id=user_id))
+        change = cancellation(expected_status, reason)
+        return bool(await self.patch(run_id, session_id, change, user_id=user_id))
 
     # -- deletes ----------------------------------------------------------------------------------------------
 

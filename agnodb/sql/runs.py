@@ -24,9 +24,10 @@ from sqlalchemy import (
 )
 
 from agnodb import clock, codec
-from agnodb.errors import InvalidValueError, NotFoundError, OwnershipError
+from agnodb.errors import NotFoundError, OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun, stored_size
+from agnodb.rules.cancelling import check_cancellable
 from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write, of_writable
 from agnodb.sql.recent_runs import stored_run
@@ -242,8 +243,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
     async def cancel(
         self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None
     ) -> bool:
-        if expected_status not in ("PENDING", "RUNNING"):
-            raise InvalidValueError("Only a pending or a running run can be cancelled.", detail=expected_status)
+        check_cancellable(expected_status)
         mine = {"run_id": run_id, "session_id": session_id, "user_id": user_id, "status": expected_status}
         given = {
             **self.rows.parameters({**mine, "updated_at": clock.now()}),
