@@ -1,12 +1,11 @@
-"""agno's `VectorDb` over a table of vectors in PostgreSQL. See `agnodb.vector`."""
+"""agno's `VectorDb` over a table of chunks, whatever database it is in. See `agnodb.vector`."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from agno.knowledge.document import Document
 from agno.knowledge.utils import STORE_RECENCY_METADATA_KEY
@@ -14,80 +13,44 @@ from agno.utils.string import generate_id
 from agno.vectordb.base import VectorDb, retrievable_documents
 from agno.vectordb.distance import Distance
 from agno.vectordb.search import SearchType
-from sqlalchemy import Engine
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.agno.embedding import Progress, embedded, embedded_now, query_embedding, query_embedding_now
-from agnodb.config import DEFAULT_SCHEMA
+from agnodb.contracts.vectors import VectorRows
 from agnodb.databases.driving import drive
-from agnodb.databases.sql import SqlDatabase
-from agnodb.databases.sync_sql import SyncSqlDatabase
-from agnodb.databases.vector_engines import ways_to
 from agnodb.databases.vectors import VectorStore
 from agnodb.errors import ConfigurationError
-from agnodb.models.vectors import VectorPlace
-from agnodb.rules.vectors import Quantization
-from agnodb.sql.vectors import Chunk, Found, Owner, SearchBy, VectorRepository
-from agnodb.urls import place_of
+from agnodb.records.vectors import Chunk, Found, Owner, SearchBy
 
 T = TypeVar("T")
 
-_log = logging.getLogger("agnodb.vectors")
-_HNSW = {"m": 16, "ef_construction": 64}
 
+class VectorTable(VectorDb):
+    """agno's `VectorDb` over a table of chunks, with a loop and without one. Construct one of its subclasses.
 
-class PgVector(VectorDb):
-    """Chunks of knowledge in PostgreSQL with pgvector, found by vectors, by words (BM25), or both.
-
-        kb = PgVector(table_name="my_kb", db=AsyncPostgresDb(db_url=...), embedder=..., search_type="hybrid")
-        knowledge = Knowledge(vector_db=kb, contents_db=db)
-
-    The arguments are those of agno's PgVector, and its tables are opened as they are. `db`, an AsyncPostgresDb or a
-    PostgresDb, lends its connections; else `db_url` or `db_engine`, async or sync, says where the table is. agno calls
-    some methods without awaiting them (`exists`, `content_hash_exists`, the deletes): those use connections of psycopg,
-    as all methods do that are not coroutines; on a sync `db` the coroutines use asyncpg.
-
-    New are `quantization`: "halfvec" or "binary" make the index smaller, and the full vectors choose among what it
-    brings; `fusion` of a hybrid search: "rrf" by ranks (the default), "weights" by scores, with `vector_score_weight`
-    for the vectors' part in both; and `progress(done, total)`, called while documents are embedded.
-
-    The first call makes the table, or what an older one lacks, unless `create_schema` is False. An index of the vectors
-    is built by `optimize()` or `async_optimize()`; without one, all are compared, which takes 10 ms for 10,000.
-    `vector_index` says how it is built (agno's HNSW or Ivfflat); how wide it is searched follows the limit.
-
-    Errors are those of `agnodb.errors`: nothing that failed looks like an empty answer. Raises ConfigurationError for
-    arguments that cannot be.
+    Errors are those of `agnodb.errors`: nothing that failed looks like an empty answer.
     """
 
+    fusion: str = "rrf"
+    prefix_match = False
+    return_updated_at = False
+
     def __init__(
-        self,
-        table_name: str,
-        schema: str = DEFAULT_SCHEMA,
-        name: str | None = None,
-        description: str | None = None,
-        id: str | None = None,
-        db_url: str | None = None,
-        db_engine: AsyncEngine | Engine | None = None,
-        embedder: Any = None,
-        search_type: SearchType | str = SearchType.vector,
-        vector_index: Any = None,
-        distance: Distance | str = Distance.cosine,
-        prefix_match: bool = False,
-        vector_score_weight: float = 0.5,
-        content_language: str = "english",
-        schema_version: int = 1,
-        reranker: Any = None,
-        return_updated_at: bool = False,
-        create_schema: bool = True,
-        similarity_threshold: float | None = None,
-        *,
-        db: SqlDatabase | SyncSqlDatabase | None = None,
-        quantization: Quantization | None = None,
-        fusion: Literal["rrf", "weights"] = "rrf",
-        progress: Progress | None = None,
+        self, seed: str, stores: Sequence[VectorStore], *, id: str | None, name: str | None, description: str | None,
+        similarity_threshold: float | None, reranker: Any, progress: Progress | None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            id=id or generate_id(seed), name=name, description=description, similarity_threshold=similarity_threshold
+        )
+        self._async, self._sync = stores
+        if reranker is not None:
+            self.reranker = reranker
+        self._progress: Progress = progress or (lambda _done, _total: None)
+        self._joined: VectorRows | None = None
+
+    def _ask(
+        self, embedder: Any, search_type: SearchType | str, distance: Distance | str, vector_score_weight: float
     ) -> None:
-        if schema_version != 1:
-            raise ConfigurationError("agno's PgVector has one version of its table, 1.")
+        """Keep what a search needs. Raises ConfigurationError for what cannot be."""
         if not 0 <= vector_score_weight <= 1:
             raise ConfigurationError("vector_score_weight is a number from 0 to 1.")
         self.search_type, self.distance = SearchType(search_type), Distance(distance)
@@ -95,32 +58,12 @@ class PgVector(VectorDb):
         if not self.embedder.dimensions:
             raise ConfigurationError("The embedder must say how many dimensions it makes.")
         self.dimensions: int = self.embedder.dimensions
-        self.table_name, self.schema, self.vector_index = table_name, schema, vector_index
-        self.prefix_match, self.vector_score_weight = prefix_match, vector_score_weight
-        self.content_language, self.return_updated_at = content_language, return_updated_at
-        self.create_schema, self.schema_version, self.fusion = create_schema, schema_version, fusion
-        place = VectorPlace(
-            name=table_name, schema=schema, dimensions=self.dimensions, metric=self.distance.value,
-            quantization=quantization, method="ivfflat" if hasattr(vector_index, "lists") else "hnsw",
-            language=None if self.search_type == SearchType.vector else content_language,
-        )  # fmt: skip
-        url, with_loop, without = ways_to(db, db_url, db_engine)
-        self._async, self._sync = (
-            VectorStore(way.engines, place, create=create_schema, owned=way.owned, direct=way.direct, show=_log.info)
-            for way in (with_loop, without)
-        )
-        seed = f"{place_of(url)}#{schema}.{table_name}"
-        super().__init__(id=id or generate_id(seed), name=name, description=description,
-                         similarity_threshold=similarity_threshold)  # fmt: skip
-        if reranker is not None:
-            self.reranker = reranker
-        self._progress: Progress = progress or (lambda _done, _total: None)
-        self._joined: VectorRepository | None = None
+        self.vector_score_weight = vector_score_weight
 
     # -- rows -------------------------------------------------------------------------------------------------
 
     @property
-    def rows(self) -> VectorRepository:
+    def rows(self) -> VectorRows:
         """The chunks themselves, for calls of one's own: coroutines that agno has as blocking methods only."""
         return self._joined or self._async.rows
 
@@ -165,7 +108,7 @@ class PgVector(VectorDb):
         await self._async.drop()
 
     def optimize(self, force_recreate: bool = False) -> None:
-        """Build the index of the vectors, if there is none; the table can be used meanwhile. After a bulk load."""
+        """Build the indexes that are built as a whole, if they are missing. After a bulk load."""
         self._now(self._sync.optimize(self._index_options(), again=force_recreate))
 
     async def async_optimize(self, force_recreate: bool = False) -> None:
@@ -173,10 +116,7 @@ class PgVector(VectorDb):
         await self._async.optimize(self._index_options(), again=force_recreate)
 
     def _index_options(self) -> Sequence[tuple[str, int]]:
-        index = self.vector_index
-        if hasattr(index, "lists"):
-            return () if getattr(index, "dynamic_lists", False) else (("lists", int(index.lists)),)
-        return tuple((name, int(getattr(index, name, default))) for name, default in _HNSW.items())
+        return ()
 
     async def close(self) -> None:
         """Close the connections of this store's own, not those of `db` or `db_engine`."""

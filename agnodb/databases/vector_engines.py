@@ -11,11 +11,19 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.databases.sql import SqlDatabase
+from agnodb.databases.sqlite import SqlitePlace
 from agnodb.databases.sync_sql import SyncSqlDatabase
 from agnodb.drivers import NOTHING_GIVEN, Connecting
 from agnodb.errors import ConfigurationError
 from agnodb.executors.blocking import BlockingEngines
-from agnodb.executors.engines import blocking_direct_engine, blocking_postgres_engine, direct_engine, postgres_engine
+from agnodb.executors.engines import (
+    blocking_direct_engine,
+    blocking_postgres_engine,
+    blocking_sqlite_engine,
+    direct_engine,
+    postgres_engine,
+    sqlite_engine,
+)
 from agnodb.executors.loops import LoopEngines
 from agnodb.executors.states import Engines
 from agnodb.urls import async_url, direct_url, require_driver
@@ -62,6 +70,33 @@ def ways_to(db: Any, db_url: str | None, db_engine: Any) -> tuple[URL, Way, Way]
     if url.get_backend_name() != "postgresql":
         raise ConfigurationError(_NO_DB if db is not None else "PgVector needs a PostgreSQL database.")
     return url, _with_a_loop(url, connecting, past, given[0]), _without_one(url, connecting, past, given[1])
+
+
+def sqlite_ways_to(db: Any, db_file: str | None, db_url: str | None) -> tuple[URL, Way, Way]:
+    """As `ways_to`, to one SQLite file. Raises ConfigurationError for what is none: a database in memory is only where
+    `db` has it."""
+    if sum(given is not None for given in (db, db_url, db_file)) != 1:
+        raise ConfigurationError("Give one of db, db_file and db_url.")
+    how = NOTHING_GIVEN
+    given: tuple[Engines | None, Engines | None] = (None, None)
+    if db is None:
+        place = SqlitePlace.of(db_file, None, db_url)
+        if place.memory is not None:
+            raise ConfigurationError("Vectors in memory need a db that holds them: AsyncSqliteDb(db_url='sqlite://').")
+        url = place.url
+    else:
+        core: Any = getattr(db, "_core", db)
+        if not isinstance(db, SqlDatabase | SyncSqlDatabase) or core.settings.url.get_backend_name() != "sqlite":
+            raise ConfigurationError("db is an AsyncSqliteDb or a SqliteDb of agnodb.")
+        url, how = core.settings.url, core.settings.connecting
+        engines = core._executor.engines
+        given = (engines, None) if isinstance(db, SqlDatabase) else (None, engines)
+    awaited = url.set(drivername="sqlite+aiosqlite")
+    return (
+        url,
+        Way(given[0] or LoopEngines(lambda: sqlite_engine(awaited, how)), given[0] is None, None),
+        Way(given[1] or BlockingEngines(lambda: blocking_sqlite_engine(url, how)), given[1] is None, None),
+    )
 
 
 def _with_a_loop(url: URL, how: Connecting, past: URL | None, given: Engines | None) -> Way:

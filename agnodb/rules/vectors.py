@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from array import array
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import orjson
 
 from agnodb.errors import InvalidValueError
+from agnodb.rules.bm25 import FUSION_K
 
 Metric = Literal["cosine", "l2", "max_inner_product"]
 Quantization = Literal["halfvec", "binary"]
@@ -16,6 +19,13 @@ Quantization = Literal["halfvec", "binary"]
 MAX_INDEXED = {"vector": 2_000, "halfvec": 4_000, "binary": 64_000}
 """The most dimensions that an index of pgvector holds, by what is in it."""
 
+NO_METADATA = "Metadata to delete by are needed: an empty dictionary is in every row."
+
+_MAX_LIMIT = 10_000
+_OTHER_DIMENSIONS = "The embedding has another number of dimensions than the table."
+_NO_NUMBERS = "The embedding is no list of numbers."
+_NOT_FINITE = "The embedding holds NaN, infinity, or what is no number."
+_ALL_ZEROS = "The embedding is all zeros: cosine distance has no meaning for it."
 _EXACT_FLOATS = 4_000_000
 _WIDEST = 1_000
 _OVERSAMPLING = {None: 1, "halfvec": 3, "binary": 10}
@@ -48,6 +58,36 @@ def leg_limit(limit: int) -> int:
     return max(50, 4 * limit)
 
 
+def check_limit(limit: int) -> None:
+    """Raises InvalidValueError for a number of rows that no search brings."""
+    if not 0 < limit <= _MAX_LIMIT:
+        raise InvalidValueError(f"A search has a limit from 1 to {_MAX_LIMIT}.")
+
+
+def fused(near: Sequence[int], best: Sequence[int], vector_weight: float, limit: int) -> list[tuple[int, float]]:
+    """The rows of both sides, each best first, and their scores by reciprocal rank fusion: from 0 to 1, best first."""
+    scores: dict[int, float] = {}
+    for weight, side in ((vector_weight, near), (1 - vector_weight, best)):
+        for place, row in enumerate(side, 1):
+            scores[row] = scores.get(row, 0.0) + (FUSION_K + 1) * weight / (FUSION_K + place)
+    return sorted(scores.items(), key=lambda one: -one[1])[:limit]
+
+
+def embedding_floats(embedding: Sequence[float], dimensions: int, metric: Metric) -> array[float]:
+    """`embedding` in single precision. Raises what `embedding_text` raises."""
+    if len(embedding) != dimensions:
+        raise InvalidValueError(_OTHER_DIMENSIONS, got=len(embedding))
+    try:
+        made = array("f", _listed(embedding))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidValueError(_NO_NUMBERS, detail=str(error)) from None
+    if not all(map(math.isfinite, made)):
+        raise InvalidValueError(_NOT_FINITE)
+    if metric == "cosine" and not any(made):
+        raise InvalidValueError(_ALL_ZEROS)
+    return made
+
+
 def embedding_text(embedding: Sequence[float], dimensions: int, metric: Metric) -> str:
     """`embedding` as pgvector reads it. Raises InvalidValueError for what no index can find again.
 
@@ -55,15 +95,15 @@ def embedding_text(embedding: Sequence[float], dimensions: int, metric: Metric) 
     the zero vector: it would be stored and never come back.
     """
     if len(embedding) != dimensions:
-        raise InvalidValueError("The embedding has another number of dimensions than the table.", got=len(embedding))
+        raise InvalidValueError(_OTHER_DIMENSIONS, got=len(embedding))
     try:
         written = orjson.dumps(_listed(embedding))
     except (TypeError, ValueError) as error:
-        raise InvalidValueError("The embedding is no list of numbers.", detail=str(error)) from None
+        raise InvalidValueError(_NO_NUMBERS, detail=str(error)) from None
     if any(bad in written for bad in (b"n", b'"', b"t", b"f")):  # null (NaN, infinity), text, true, false
-        raise InvalidValueError("The embedding holds NaN, infinity, or what is no number.")
+        raise InvalidValueError(_NOT_FINITE)
     if metric == "cosine" and not any(embedding):
-        raise InvalidValueError("The embedding is all zeros: cosine distance has no meaning for it.")
+        raise InvalidValueError(_ALL_ZEROS)
     return written.decode()
 
 

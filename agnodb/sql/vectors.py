@@ -7,7 +7,6 @@ writers of it never mix, and a reader sees the old ones or the new ones.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
@@ -17,8 +16,9 @@ from sqlalchemy.sql.selectable import TextualSelect
 from agnodb import clock, codec
 from agnodb.errors import InvalidValueError
 from agnodb.models.vectors import VectorPlace, quoted
+from agnodb.records.vectors import BY_DEFAULT, Chunk, Found, Owner, SearchBy
 from agnodb.rules.bm25 import COUNTED_UP_TO, FRESH_SECONDS, SAMPLE_PAGES
-from agnodb.rules.vectors import embedding_text, farthest, row_id, similarity
+from agnodb.rules.vectors import NO_METADATA, check_limit, embedding_text, farthest, row_id, similarity
 from agnodb.sql import vector_search
 from agnodb.sql.executor import Executor, Row, Shape
 from agnodb.sql.vector_filters import Condition, condition_of
@@ -26,54 +26,7 @@ from agnodb.sql.vector_search import table_of
 
 T = TypeVar("T")
 
-_MAX_LIMIT = 10_000
 _SHAPES = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of a document, with its embedding."""
-
-    content: str
-    embedding: Sequence[float]
-    id: str | None = None
-    """The document's own id, if it has one; else the chunk is known by its content."""
-    name: str | None = None
-    meta_data: Mapping[str, Any] | None = None
-    usage: Mapping[str, Any] | None = None
-    content_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A row that a search has found. `score` is from 0 to 1, but for words, where it is BM25's and has no bound."""
-
-    id: str
-    name: str | None
-    meta_data: dict[str, Any]
-    content: str
-    embedding: list[float] | None
-    usage: dict[str, Any] | None
-    changed: str | None
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The chunks of one content, and whose they are. Without a user they are everybody's."""
-
-    content_hash: str
-    user_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SearchBy:
-    """How words and vectors are fused, and how near a row must be."""
-
-    vector_weight: float = 0.5
-    by_rank: bool = True
-    prefix: bool = False
-    threshold: float = 0.0
 
 
 class VectorRepository:
@@ -164,7 +117,7 @@ class VectorRepository:
     async def delete_by_metadata(self, metadata: Mapping[str, Any]) -> int:
         """The number of rows deleted: those whose metadata contain `metadata`. Raises InvalidValueError for none."""
         if not metadata:
-            raise InvalidValueError("Metadata to delete by are needed: an empty dictionary is in every row.")
+            raise InvalidValueError(NO_METADATA)
         condition = condition_of(metadata, None)
         return await self._delete("delete by metadata", condition.sql, condition.parameters)
 
@@ -199,7 +152,7 @@ class VectorRepository:
 
     async def nearest(
         self, embedding: Sequence[float], limit: int, filters: Any = None, user_id: str | None = None,
-        by: SearchBy = SearchBy(),
+        by: SearchBy = BY_DEFAULT,
     ) -> list[Found]:  # fmt: skip
         """The nearest rows, nearest first: `limit` of them where so many fulfil the filters and are near enough."""
         place = await self._place()
@@ -213,7 +166,7 @@ class VectorRepository:
         return [_found(row, similarity(row[7], place.metric)) for row in rows]
 
     async def best(
-        self, query: str, limit: int, filters: Any = None, user_id: str | None = None, by: SearchBy = SearchBy()
+        self, query: str, limit: int, filters: Any = None, user_id: str | None = None, by: SearchBy = BY_DEFAULT
     ) -> list[Found]:
         """The best rows by BM25 (see `agnodb.rules.bm25`), best first. None where no word of `query` is found."""
         place = await self._place()
@@ -228,7 +181,7 @@ class VectorRepository:
 
     async def hybrid(
         self, query: str, embedding: Sequence[float], limit: int, filters: Any = None, user_id: str | None = None,
-        by: SearchBy = SearchBy(),
+        by: SearchBy = BY_DEFAULT,
     ) -> list[Found]:  # fmt: skip
         """The best rows by words and vectors fused, best first. The threshold is one for the vectors' side."""
         place = await self._place()
@@ -341,8 +294,7 @@ def _select(statement: str, *columns: str) -> TextualSelect:
 
 
 def _condition(limit: int, filters: Any, user_id: str | None) -> Condition:
-    if not 0 < limit <= _MAX_LIMIT:
-        raise InvalidValueError(f"A search has a limit from 1 to {_MAX_LIMIT}.")
+    check_limit(limit)
     return condition_of(filters, user_id)
 
 

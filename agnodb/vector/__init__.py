@@ -6,11 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agnodb.agno.vectors import PgVector
+    from agnodb.agno.postgres_vectors import PgVector
+    from agnodb.agno.sqlite_vectors import SqliteVector
 
-__all__ = ["PgVector"]
+__all__ = ["PgVector", "SqliteVector"]
 
-_HOMES = {"PgVector": "agnodb.agno.vectors"}
+_HOMES = {"PgVector": "agnodb.agno.postgres_vectors", "SqliteVector": "agnodb.agno.sqlite_vectors"}
 
 
 def __getattr__(name: str) -> Any:

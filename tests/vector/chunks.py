@@ -9,15 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from agno.knowledge.document import Document
 from agno.knowledge.embedder.base import Embedder
 
-from agnodb.vector import PgVector
-
 DIMENSIONS = 16
 
-MakeStore = Callable[..., PgVector]
+MakeStore = Callable[..., Any]
 """A fixture: makes stores that are closed after the test."""
+
+BOTH = pytest.mark.parametrize("on", ["postgres", "sqlite"])
+"""What holds for `PgVector` and for `SqliteVector`."""
 
 
 class HashingEmbedder(Embedder):

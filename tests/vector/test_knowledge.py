@@ -1,4 +1,4 @@
-"""agno's Knowledge, agents and AgentOS over `PgVector`, from the text to the answer."""
+"""agno's Knowledge, agents and AgentOS over both stores, from the text to the answer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from agno.knowledge.knowledge import Knowledge
 from agno.knowledge.reader.markdown_reader import MarkdownReader
 from agno.knowledge.reader.text_reader import TextReader
 from agno.os import AgentOS
-from chunks import HashingEmbedder, MakeStore
+from chunks import BOTH, HashingEmbedder, MakeStore
 from httpx import ASGITransport, AsyncClient
 
-from agnodb import AsyncPostgresDb, PostgresDb
+from agnodb import PostgresDb, SqliteDb
 from agnodb.demo.model import OfflineModel
-from agnodb.vector import PgVector
+from agnodb.vector import PgVector, SqliteVector
 
 _ZEBRAS = "# Zebras\n\nZebras have black and white stripes.\n\n## Food\n\nThey eat grass."
 
@@ -42,8 +42,9 @@ def pdf(path: Path, words: str) -> Path:
     return path
 
 
+@BOTH
 @pytest.mark.parametrize("kind", ["vector", "keyword", "hybrid"])
-async def test_text_markdown_and_pdf(make_store: MakeStore, db: AsyncPostgresDb, tmp_path: Path, kind: str) -> None:
+async def test_text_markdown_and_pdf(make_store: MakeStore, db: Any, tmp_path: Path, kind: str) -> None:
     pytest.importorskip("pypdf")
     from agno.knowledge.reader.pdf_reader import PDFReader
 
@@ -72,10 +73,16 @@ async def test_text_markdown_and_pdf(make_store: MakeStore, db: AsyncPostgresDb,
     assert (await knowledge.aget_content())[1] == 2
 
 
-def test_without_an_event_loop(postgres_url: str) -> None:
-
-    with PostgresDb(db_url=postgres_url) as db:
-        store = PgVector(table_name="kb", db=db, embedder=HashingEmbedder(), search_type="hybrid")
+@BOTH
+def test_without_an_event_loop(request: pytest.FixtureRequest, on: str, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"table_name": "kb", "embedder": HashingEmbedder(), "search_type": "hybrid"}
+    database: Any = (
+        SqliteDb(db_file=str(tmp_path / "kb.db"))
+        if on == "sqlite"
+        else PostgresDb(db_url=request.getfixturevalue("postgres_url"))
+    )
+    with database as db:
+        store = (SqliteVector if on == "sqlite" else PgVector)(db=db, **given)
         knowledge = Knowledge(vector_db=store, contents_db=db)
         knowledge.insert(name="cats", text_content="Cats purr.", reader=TextReader(), metadata={"topic": "cat"})
         knowledge.insert(name="dogs", text_content="Dogs bark.", reader=TextReader(), metadata={"topic": "dog"})
@@ -86,7 +93,8 @@ def test_without_an_event_loop(postgres_url: str) -> None:
         assert store.get_count() == 1
 
 
-async def test_an_agent_answers_from_it_and_agentos_shows_it(make_store: MakeStore, db: AsyncPostgresDb) -> None:
+@BOTH
+async def test_an_agent_answers_from_it_and_agentos_shows_it(make_store: MakeStore, db: Any) -> None:
     store = make_store("hybrid")
     knowledge = Knowledge(name="animals", vector_db=store, contents_db=db)
     await knowledge.ainsert(name="cats", text_content="Cats purr when content.", reader=TextReader())

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from agno.filters import AND, CONTAINS, EQ, GT, GTE, IN, LT, NEQ, NOT, OR, STARTSWITH
 from agno.knowledge.document import Document
-from chunks import DIMENSIONS, HashingEmbedder, MakeStore, RandomEmbedder, bm25, documents, nearest, texts
+from chunks import BOTH, DIMENSIONS, HashingEmbedder, MakeStore, RandomEmbedder, bm25, documents, nearest, texts
 from sqlalchemy import text
 
 from agnodb import AsyncPostgresDb, ConfigurationError, InvalidValueError, PostgresDb, SchemaOutdatedError
@@ -25,6 +25,7 @@ def contents(found: list[Document]) -> list[str]:
     return [document.content for document in found]
 
 
+@BOTH
 @pytest.mark.parametrize("kind", TYPES)
 async def test_async_and_sync_find_the_same(make_store: MakeStore, kind: str) -> None:
     store = make_store(kind)
@@ -47,6 +48,7 @@ async def test_async_and_sync_find_the_same(make_store: MakeStore, kind: str) ->
     assert store.id_exists(found[0].id or "")
 
 
+@BOTH
 async def test_what_was_stored_comes_back(make_store: MakeStore) -> None:
     store = make_store("vector", return_updated_at=True)
     metadata = {"text": "é \\ ' \" 中", "deep": {"a": [1, None, 2.5]}, "nan": float("nan"), "big": 2**80}
@@ -86,6 +88,7 @@ FILTERS: list[tuple[Any, Any]] = [
 ]
 
 
+@BOTH
 @pytest.mark.parametrize("kind", TYPES)
 async def test_filters(make_store: MakeStore, kind: str) -> None:
     store, given = make_store(kind), documents(120)
@@ -97,6 +100,7 @@ async def test_filters(make_store: MakeStore, kind: str) -> None:
         ], filters
 
 
+@BOTH
 async def test_no_filter(make_store: MakeStore) -> None:
     store = make_store("keyword")
     wrong: Any
@@ -109,6 +113,7 @@ async def test_no_filter(make_store: MakeStore) -> None:
         store.delete_by_metadata({})
 
 
+@BOTH
 async def test_owners_are_kept_apart(make_store: MakeStore) -> None:
     store = make_store("hybrid")
     for user in ("alice", "bob", None):
@@ -145,6 +150,7 @@ async def test_words_are_ranked_by_bm25(make_store: MakeStore) -> None:
     assert await store.async_search("'!(& | \\ :*", 10) == []
 
 
+@BOTH
 async def test_the_beginnings_of_words(make_store: MakeStore) -> None:
     store = make_store("keyword", prefix_match=True)
     await store.async_upsert("h", [Document(content="animals in the zoo"), Document(content="the zoologist")])
@@ -224,6 +230,7 @@ async def test_both_ways_to_fuse(make_store: MakeStore) -> None:
         assert all(0 <= score <= 1.0000001 for score in scores)
 
 
+@BOTH
 async def test_a_threshold(make_store: MakeStore) -> None:
     store = make_store("vector", similarity_threshold=0.99)
     await store.async_upsert("h", documents(50))
@@ -231,6 +238,7 @@ async def test_a_threshold(make_store: MakeStore) -> None:
     assert contents(await store.async_search(query, 5)) == [query]
 
 
+@BOTH
 @pytest.mark.parametrize(
     "bad", [[float("nan")] * DIMENSIONS, [float("inf")] * DIMENSIONS, [0.0] * DIMENSIONS, [1.0], ["x"] * DIMENSIONS]
 )
@@ -249,6 +257,7 @@ async def test_more_words_than_a_tsvector_holds(make_store: MakeStore) -> None:
     assert contents(await store.async_search("beginning")) == [long]
 
 
+@BOTH
 async def test_writers_of_one_content_never_mix(make_store: MakeStore) -> None:
     store = make_store("keyword")
 
@@ -261,6 +270,7 @@ async def test_writers_of_one_content_never_mix(make_store: MakeStore) -> None:
     assert len({d.content.split()[-1] for d in found}) == 1
 
 
+@BOTH
 async def test_a_content_and_its_vectors_are_stored_together(db: AsyncPostgresDb, make_store: MakeStore) -> None:
     store = make_store("vector")
     await store.async_create()
