@@ -31,6 +31,7 @@ from benchmarks import (
     results,
     search,
     sqlite,
+    stores,
     traces,
     turns,
 )
@@ -46,6 +47,7 @@ FAMILIES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "calls-sqlite3": sqlite.run_blocking,
     "calls-mysql": mysql.run,
     "calls-mongo": mongo.run,
+    "stores": stores.run,
     "turns": turns.run,
     "lists": lists.run,
     "traces": traces.run,

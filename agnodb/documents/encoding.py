@@ -35,6 +35,11 @@ def scalar(value: Any) -> Scalar:
     return value.isoformat() if isinstance(value, datetime.date) else int(value)
 
 
+def owner_list(user_id: str | None) -> str:
+    """The value of the field `owner`: what is nobody's is a list too, and not that of a user without a name."""
+    return "" if user_id is None else f"={user_id}"
+
+
 class DocumentMap(Generic[R]):
     """Maps `record` to the documents of a collection; a document has its columns, and `kept` of them as fields."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from agnodb.documents.encoding import owner_list
 from agnodb.documents.lists import Chosen
 from agnodb.documents.repository import DocumentRepository
 from agnodb.errors import OwnershipError
@@ -27,7 +28,7 @@ class DocumentKnowledgeRepository(DocumentRepository[KnowledgeRecord]):
 
     @staticmethod
     def derived(record: Any) -> Mapping[str, Any]:
-        return {"owner": record.user_id or ""}  # what is shared is a list, too
+        return {"owner": owner_list(None if record.user_id is None else text_in(record.user_id))}
 
     async def get(self, id: str, *, user_id: str | None = None) -> KnowledgeRecord | None:
         content = await self.find(id)
@@ -37,7 +38,7 @@ class DocumentKnowledgeRepository(DocumentRepository[KnowledgeRecord]):
         self, page: Page, *, linked_to: str | None = None, user_id: str | None = None
     ) -> tuple[list[KnowledgeRecord], int]:
         filters = self.map.scalars(present(linked_to=linked_to))
-        visible = None if user_id is None else ("owner", ("", text_in(user_id)))
+        visible = None if user_id is None else ("owner", (owner_list(None), owner_list(text_in(user_id))))
         return await self.paged(page, Chosen(filters, one_of=visible))
 
     async def upsert(self, content: KnowledgeRecord) -> None:

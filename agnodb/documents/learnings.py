@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agnodb import clock, codec
+from agnodb.documents.encoding import owner_list
 from agnodb.documents.grouping import page_of
 from agnodb.documents.lists import Chosen
 from agnodb.documents.repository import DocumentRepository
@@ -15,6 +16,7 @@ from agnodb.filters import Listing, Page, present
 from agnodb.records.learnings import LearningRecord
 from agnodb.rules.ownership import may_write
 from agnodb.rules.searching import words_in_document
+from agnodb.rules.values import text_in
 
 _LAST = "last_learning_updated_at"
 _USERS = Listing(key="user_id", sorts=("user_id", _LAST), default_sort=_LAST, default_order="desc")
@@ -28,7 +30,7 @@ class DocumentLearningRepository(DocumentRepository[LearningRecord]):
 
     @staticmethod
     def derived(record: Any) -> Mapping[str, Any]:
-        return {"owner": record.user_id or ""}
+        return {"owner": owner_list(None if record.user_id is None else text_in(record.user_id))}
 
     # -- reads ------------------------------------------------------------------------------------------------
 
@@ -112,5 +114,5 @@ class DocumentLearningRepository(DocumentRepository[LearningRecord]):
         given = self.map.scalars(present(**filters, user_id=user_id))
         if not include_unowned or user_id is None:
             return await self.paged(page, Chosen(given))
-        owner = given.pop("user_id")
-        return await self.paged(page, Chosen(given, one_of=("owner", ("", owner))))
+        own = owner_list(str(given.pop("user_id")))
+        return await self.paged(page, Chosen(given, one_of=("owner", (owner_list(None), own))))

@@ -109,16 +109,12 @@ DatabaseConformance = _suite(*CONCEPTS, *MATRICES, *RACES)
 ConceptConformance = _suite(*CONCEPTS)
 """The part of it that another driver or a pooler in between could change."""
 
-_OF_ENGINES = (DatabaseLifeConformance, JoinedSessionConformance, HoldingConformance)
-DocumentConformance = _suite(
-    *(part for part in CONCEPTS if part not in _OF_ENGINES),
-    OrderConformance,
-    InstantConformance,
-    OwnerConformance,
-    FaultConformance,
-)
+_OF_ENGINES = (JoinedSessionConformance, HoldingConformance)
+DocumentConformance = _suite(*(part for part in CONCEPTS if part not in _OF_ENGINES), *MATRICES)
 """What a document store promises, in one process. The parts that are left out reach for an engine of SQLAlchemy's."""
 DocumentConformance.losing = (OwnershipError, UnavailableError)  # type: ignore[attr-defined]
+# There are no tables for queries of one's own.
+del DocumentConformance.test_databaselife_tables_are_made_once_and_again_without_harm  # type: ignore[attr-defined]
 # It reads first: a save is two requests.
 del DocumentConformance.test_merging_a_save_is_one_statement_and_two_or_three_where_others_wrote  # type: ignore[attr-defined]
 
