@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agnodb.databases.dynamodb import AsyncDynamoDb, DynamoDb
     from agnodb.databases.json_files import AsyncJsonDb, JsonDb
     from agnodb.databases.memory import AsyncInMemoryDb, InMemoryDb
     from agnodb.databases.mongo import AsyncMongoDb, MongoDb
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsyncDynamoDb": "agnodb.databases.dynamodb",
     "AsyncInMemoryDb": "agnodb.databases.memory",
     "AsyncJsonDb": "agnodb.databases.json_files",
     "AsyncMongoDb": "agnodb.databases.mongo",
@@ -44,6 +46,7 @@ _HOMES = {
     "AsyncPostgresDb": "agnodb.databases.postgres",
     "AsyncRedisDb": "agnodb.databases.redis",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
+    "DynamoDb": "agnodb.databases.dynamodb",
     "InMemoryDb": "agnodb.databases.memory",
     "JsonDb": "agnodb.databases.json_files",
     "MongoDb": "agnodb.databases.mongo",
@@ -70,6 +73,7 @@ _HOMES = {
 
 __all__ = [
     "AgnoDbError",
+    "AsyncDynamoDb",
     "AsyncInMemoryDb",
     "AsyncJsonDb",
     "AsyncMongoDb",
@@ -80,6 +84,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "DuplicateKeyError",
+    "DynamoDb",
     "InMemoryDb",
     "InvalidValueError",
     "JsonDb",

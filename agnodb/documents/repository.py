@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from agnodb import codec
 from agnodb.contracts.strict_owner import StrictOwner
+from agnodb.documents.batches import in_parts
 from agnodb.documents.encoding import DocumentMap
 from agnodb.documents.executor import Executor
 from agnodb.documents.indexes import HISTORIES, NAMES, fields_of, indexes
@@ -188,13 +189,11 @@ class DocumentRepository(StrictOwner, Generic[R]):
 
         It is asked again after somebody else's write, and must not find what is done already.
         """
-        able, done = self._executor.capabilities, list[Write]()
-        most = able.batch if able.atomic else 1
+        done: list[Write] = []
         for round in range(ROUNDS):
             found = await changes()
             try:
-                for part in parts(found, most):
-                    await self._executor.write(part)
+                async for part in in_parts(self._executor, found):
                     done += part
             except Refused:
                 await self._executor.pause(round)

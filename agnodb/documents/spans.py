@@ -10,7 +10,7 @@ from typing import Any
 from agnodb.documents.grouping import page_of
 from agnodb.documents.lists import Chosen
 from agnodb.documents.repository import ROUNDS, DocumentRepository
-from agnodb.documents.store import Document, Refused
+from agnodb.documents.store import Document, Refused, TooLarge
 from agnodb.documents.traces import DocumentTraceRepository
 from agnodb.errors import InvalidValueError, UnavailableError
 from agnodb.filters import Listing, Page, present
@@ -131,6 +131,9 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
             except Refused:
                 await self._executor.pause(round)
                 continue
+            except TooLarge:
+                half = len(spans) // 2
+                return await self._create(spans[:half], now) + await self._create(spans[half:], now)
             return len(new)
         raise UnavailableError(detail="others write these traces all the time")
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from agnodb.errors import ConflictError
+from agnodb.errors import ConflictError, UnsupportedOperationError
 
 Scalar = str | int
 """A value of an index. All values of one field are of one type, and sort as Python sorts them (texts by code point)."""
@@ -77,6 +77,13 @@ class Refused(ConflictError):
         self.address = address
 
 
+class TooLarge(UnsupportedOperationError):
+    """The batch is more than the store writes as a whole, though not more records than `batch`: nothing of it was
+    written. Half of it may do; one write always does."""
+
+    default_message = "This is more than the store can write as a whole."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What differs between stores, as data."""
@@ -112,7 +119,7 @@ class DocumentStore(Protocol):
         ...
 
     async def write(self, writes: Sequence[Write]) -> None:
-        """Write a batch. Raises Refused, which names the first address that is not as expected."""
+        """Write a batch. Raises Refused, which names the first address that is not as expected, and TooLarge."""
         ...
 
     async def find(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agnodb import codec
+from agnodb.documents.batches import in_parts
 from agnodb.documents.indexes import HISTORIES, NAMES, indexes
 from agnodb.documents.store import Address, Document, Query, Write
 from agnodb.filters import LISTINGS
@@ -37,8 +38,8 @@ class DocumentStorage:
         changed = [address for address in {*found, *self._kept} if found.get(address) != self._kept.get(address)]
         versions = {address: found[address].version for address in changed if address in found}
         writes = [Write(address, self._kept.get(address), versions.get(address)) for address in changed]
-        if writes:
-            await self._core._executor.write(writes)
+        async for _ in in_parts(self._core._executor, writes):
+            pass
 
     async def read(self) -> Rows:
         """All records of all concepts."""

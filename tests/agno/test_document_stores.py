@@ -15,20 +15,26 @@ from agno.os import AgentOS
 from agno.team import Team
 from agno.workflow import Step, Workflow
 
-from agnodb import AsyncInMemoryDb, AsyncJsonDb, AsyncRedisDb, InMemoryDb, JsonDb, RedisDb
+from agnodb import AsyncDynamoDb, AsyncInMemoryDb, AsyncJsonDb, AsyncRedisDb, DynamoDb, InMemoryDb, JsonDb, RedisDb
 from agnodb.demo.model import OfflineModel
+from agnodb.testing.dynamodb_server import REGION
 
-STORES = ("memory", "json", "redis")
+STORES = ("memory", "json", "redis", "dynamodb")
+
+
+def server_of(request: pytest.FixtureRequest) -> str:
+    return request.getfixturevalue(f"{request.param}_server") if request.param in ("redis", "dynamodb") else ""
 
 
 @pytest.fixture(params=STORES)
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
-    url = request.getfixturevalue("redis_server") if request.param == "redis" else ""
+    url = server_of(request)
     prefix = f"agnodb-test-{uuid.uuid4().hex[:12]}"
     make = {
         "memory": AsyncInMemoryDb,
         "json": lambda: AsyncJsonDb(tmp_path),
         "redis": lambda: AsyncRedisDb(db_url=url, db_prefix=prefix, expire=60),
+        "dynamodb": lambda: AsyncDynamoDb(db_url=f"dynamodb://{REGION}/{prefix}?endpoint={url}"),
     }
     async with make[request.param]() as made:
         yield made
@@ -36,12 +42,13 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 @pytest.fixture(params=STORES)
 def blocking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    url = request.getfixturevalue("redis_server") if request.param == "redis" else ""
+    url = server_of(request)
     prefix = f"agnodb-test-{uuid.uuid4().hex[:12]}"
     make = {
         "memory": InMemoryDb,
         "json": lambda: JsonDb(tmp_path),
         "redis": lambda: RedisDb(db_url=url, db_prefix=prefix, expire=60),
+        "dynamodb": lambda: DynamoDb(db_url=f"dynamodb://{REGION}/{prefix}?endpoint={url}"),
     }
     with make[request.param]() as made:
         yield made

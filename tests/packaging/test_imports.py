@@ -22,8 +22,10 @@ from agnodb import errors
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "agnodb"
 
-DRIVERS = frozenset({"aiomysql", "aiosqlite", "asyncpg", "psycopg", "pymysql", "redis", "sqlite3"})
-DATABASES = ("InMemory", "Json", "Mongo", "MySQL", "Postgres", "Redis", "Sqlite")
+DRIVERS = frozenset(
+    {"aiobotocore", "aiomysql", "aiosqlite", "asyncpg", "boto3", "botocore", "psycopg", "pymysql", "redis", "sqlite3"}
+)
+DATABASES = ("Dynamo", "InMemory", "Json", "Mongo", "MySQL", "Postgres", "Redis", "Sqlite")
 HEAVY = frozenset({"sqlalchemy", "alembic", "agno", "orjson", "pydantic", "typer", "rich"})
 
 # -- what is loaded ---------------------------------------------------------------------------------------------

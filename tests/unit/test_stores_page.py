@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agnodb.documents.store import Capabilities
+from agnodb.documents.stores.dynamodb import DynamoDbStore
 from agnodb.documents.stores.json_files import JsonFileStore
 from agnodb.documents.stores.memory import MemoryStore
 from agnodb.documents.stores.redis import RedisStore
@@ -14,6 +15,7 @@ STORES: dict[str, tuple[str, str, Capabilities]] = {
     "memory": ("`AsyncInMemoryDb`, `InMemoryDb`", "", MemoryStore.capabilities),
     "JSON files": ("`AsyncJsonDb`, `JsonDb`", "", JsonFileStore.capabilities),
     "Redis, Valkey": ("`AsyncRedisDb`, `RedisDb`", "`redis`", RedisStore.capabilities),
+    "DynamoDB": ("`AsyncDynamoDb`, `DynamoDb`", "`dynamodb`", DynamoDbStore.capabilities),
 }
 HEAD = ("store", "classes", "extra", "processes", "transactions", "records in one step", "bytes in one", "expiry")
 

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from agnodb.agno.base import HAS_AGNO, objects
-from agnodb.errors import DuplicateKeyError, OwnershipError
+from agnodb.errors import DuplicateKeyError, OwnershipError, UnsupportedOperationError
 from agnodb.testing.conformance.calls import OWNER, Call, Sample, calls, methods
 from agnodb.testing.families import rows_of
 
@@ -95,13 +95,21 @@ async def answer_to(call: Call, told: tuple[type[Exception], ...] = (OwnershipEr
 
 
 async def filled(db: Any, sample: Sample, fields: Mapping[str, Mapping[str, Any]] | None = None) -> Sample:
-    """The sample, stored at once; `fields` replace those of the records that some methods are given."""
-    async with db.transaction() as tx:
+    """The sample, stored at once where that is possible; `fields` replace those of the records that some methods are
+    given."""
+
+    async def fill(repositories: Any) -> None:
         for method, given in sample.rows():
             changed = (fields or {}).get(method)
             if changed:
                 given = {name: replace(record, **changed) for name, record in given.items()}
-            await attrgetter(method)(tx)(**given)
+            await attrgetter(method)(repositories)(**given)
+
+    try:
+        async with db.transaction() as tx:
+            await fill(tx)
+    except UnsupportedOperationError:  # it is more than this database writes as a whole
+        await fill(db)
     return sample
 
 

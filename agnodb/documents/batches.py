@@ -1,0 +1,25 @@
+"""Batches of any size, in as few parts as the store writes as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from agnodb.documents.executor import Executor
+from agnodb.documents.store import TooLarge, Write
+
+
+async def in_parts(executor: Executor, writes: Sequence[Write]) -> AsyncIterator[Sequence[Write]]:
+    """Write `writes`: each part, once it is written. Raises Refused for the first part that is."""
+    able, first = executor.capabilities, 0
+    most = able.batch if able.atomic else 1
+    while first < len(writes):
+        part = writes[first : first + most]
+        try:
+            await executor.write(part)
+        except TooLarge:
+            if len(part) == 1:
+                raise
+            most = len(part) // 2
+        else:
+            yield part
+            first += len(part)

@@ -1,0 +1,88 @@
+"""DynamoDB for tests: moto's server as a process of its own. Its data are in its memory, and go with it.
+
+    python -m agnodb.testing.dynamodb_server PORT
+
+Requests are answered one at a time, because moto undoes a transaction that fails by putting back the whole table as it
+was before it. It copies the table for that, item by item, once for each item of the transaction; here nothing changes
+an item that is stored, so it is enough to copy the two dictionaries that hold them, once for each request.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+from agnodb.testing.processes import ServerProcess, free_port
+from agnodb.testing.servers import LOOPBACK
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "agnodb-test", "AWS_SECRET_ACCESS_KEY": "agnodb-test"}
+"""What the environment of a client needs: moto takes any."""
+REGION = "eu-central-1"
+
+
+class DynamoDbServer(ServerProcess):
+    """A server on a free port of the loopback interface."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        super().__init__([sys.executable, "-m", __name__, str(port)], port, folder)
+        self.endpoint = f"http://{LOOPBACK}:{port}"
+
+    @classmethod
+    def start(cls) -> Self:
+        """A server that answers. Raises ServerUnavailableError."""
+        server = cls(free_port(), Path(tempfile.mkdtemp(prefix="agnodb-dynamodb-")))
+        server.go_on()
+        return server
+
+    def url(self, table: str) -> str:
+        """The URL of a table."""
+        return f"dynamodb://{REGION}/{table}?endpoint={self.endpoint}"
+
+
+class _Snapshots:
+    """What stands for `copy.deepcopy` where moto keeps tables for transactions that fail."""
+
+    def __init__(self) -> None:
+        self._of_request: dict[int, Any] = {}
+
+    def begin(self) -> None:
+        """Another request begins."""
+        self._of_request.clear()
+
+    def deepcopy(self, value: Any, *memo: Any) -> Any:
+        """A copy of `value`, a shallow one of a table."""
+        if type(value).__name__ != "Table":
+            return copy.deepcopy(value, *memo)
+        kept = self._of_request.get(id(value))
+        if kept is None:
+            kept = self._of_request[id(value)] = copy.copy(value)
+            kept.items = copy.copy(value.items)
+            kept.items.update({key: dict(found) for key, found in value.items.items()})
+        return kept
+
+
+def _serve(port: int) -> None:
+    from moto.dynamodb import models
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import run_simple
+
+    snapshots, lock = _Snapshots(), threading.Lock()
+    vars(models)["copy"] = SimpleNamespace(copy=copy.copy, deepcopy=snapshots.deepcopy)
+    serve = DomainDispatcherApplication(create_backend_app)
+
+    def one_at_a_time(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with lock:
+            snapshots.begin()
+            return [*serve(environment, start_response)]
+
+    run_simple(LOOPBACK, port, one_at_a_time, threaded=True, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))
