@@ -26,7 +26,7 @@ from agnodb.executors.engine import EngineExecutor
 from agnodb.executors.engines import beginning_late
 from agnodb.executors.health import health
 from agnodb.executors.retries import BUSY_SECONDS, RETRY_SECONDS
-from agnodb.executors.run_cache import DEFAULT_MEGABYTES, RunCache
+from agnodb.executors.run_cache import run_cache
 from agnodb.executors.states import Engines, EngineState
 from agnodb.migrations.boot import ensure_schema
 from agnodb.migrations.head import HEAD
@@ -139,8 +139,7 @@ class DatabaseCore(Store):
         self._statements = statements
         Store.__init__(self, self._repositories_of(self._executor), objects(), place)
         self._on_write_failed = settings.policies.on_write_failed
-        megabytes = settings.caching.get("run_cache_mb", DEFAULT_MEGABYTES)
-        self._run_cache = RunCache(megabytes) if megabytes and self.objects.shares_runs else None
+        self._run_cache = run_cache(settings.caching, shared=self.objects.shares_runs)
 
     def _repositories_of(self, executor: Executor) -> SqlRepositories:
         return SqlRepositories(executor, self._statements)

@@ -26,7 +26,7 @@ from agnodb.errors import UnsupportedOperationError
 from agnodb.executors.document_health import health
 from agnodb.executors.documents import DocumentExecutor
 from agnodb.executors.mongo_clients import Clients, LoopClients, ProcessClients
-from agnodb.executors.run_cache import DEFAULT_MEGABYTES, RunCache
+from agnodb.executors.run_cache import run_cache
 from agnodb.models.base import tables_for
 from agnodb.policies import DEFAULT_POLICIES, Policies
 from agnodb.records.health import HealthRecord
@@ -90,8 +90,7 @@ class DocumentCore(Store):
         self._executor = DocumentExecutor(clients, self.collections.indexes(), capabilities, threaded=threaded)
         Store.__init__(self, self._repositories_of(self._executor), objects(), place)
         self._on_write_failed = settings.policies.on_write_failed
-        megabytes = settings.caching.get("run_cache_mb", DEFAULT_MEGABYTES)
-        self._run_cache = RunCache(megabytes) if megabytes and self.objects.shares_runs else None
+        self._run_cache = run_cache(settings.caching, shared=self.objects.shares_runs)
 
     @property
     def statements_run(self) -> int:

@@ -8,21 +8,32 @@ import shlex
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
 from agnodb.agno.base import AsyncBaseDb, BaseDb, objects
 from agnodb.config import Layout, TableNames, layout_from, upgrade_command
-from agnodb.databases.arguments import Policing, as_in_agno, names_for_agno, policy_arguments, rebuilt_url
+from agnodb.databases.arguments import (
+    Caching,
+    Policing,
+    as_in_agno,
+    cache_arguments,
+    names_for_agno,
+    policy_arguments,
+    rebuilt_url,
+)
 from agnodb.databases.driving import drive, driven
 from agnodb.databases.handles import Handle
 from agnodb.databases.sync_methods import SyncMethods, SyncRepositories, SyncTransaction
 from agnodb.databases.transactions import Store, Transaction
+from agnodb.drivers import Connecting
 from agnodb.errors import ConfigurationError, UnsupportedOperationError
 from agnodb.executors.mongo import MongoExecutor
 from agnodb.executors.mongo_clients import Clients, LoopClients, ProcessClients, motor_client, pymongo_client
 from agnodb.executors.mongo_health import health
+from agnodb.executors.retries import RETRY_SECONDS
+from agnodb.executors.run_cache import run_cache
 from agnodb.models.base import Tables, tables_for
 from agnodb.mongo import schema, urls
 from agnodb.mongo.executor import Executor
@@ -71,12 +82,13 @@ class _Tail(TypedDict, total=False):
     id: str | None
 
 
-class _Further(Policing, total=False):
+class _Further(Policing, Caching, total=False):
     """What agno's classes do not have."""
 
     approvals_collection: str | None
     versions_collection: str | None
     create_schema: bool
+    retry_timeout: float | None
 
 
 class AsyncMongoArguments(_Collections, _AsyncTail, _Further, total=False):
@@ -98,6 +110,9 @@ class MongoSettings:
     id: str
     create_schema: bool
     policies: Policies
+    connecting: Connecting = field(default_factory=Connecting)
+    caching: Mapping[str, float] = field(default_factory=dict)
+    """`run_cache_mb`, if it is not the default."""
 
     @classmethod
     def of(cls, kind: str, client: Any, url: str | None, name: str | None, given: Mapping[str, Any]) -> MongoSettings:
@@ -115,6 +130,8 @@ class MongoSettings:
             id=given.get("id") or str(uuid.uuid5(_NAMESPACE, f"mongodb:{place}/{db_name}#{layout.key}")),
             create_schema=given.get("create_schema", True),
             policies=Policies(**policy_arguments(given)),
+            connecting=Connecting(retry_timeout=given.get("retry_timeout")),
+            caching=cache_arguments(given),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,7 +139,8 @@ class MongoSettings:
         names = self.layout.names.as_dict()
         kept = {_collection(argument): names[concept] for argument, concept in TableNames.arguments().items()}
         place = {"db_url": self.safe_url, "db_name": self.db_name}
-        return {"id": self.id, "type": self.kind, **place, **kept, **self.policies.given()}
+        further = {**self.connecting.given(), **self.policies.given(), **self.caching}
+        return {"id": self.id, "type": self.kind, **place, **kept, **further}
 
     def describe(self, kind: type) -> str:
         """The `repr` of a database of class `kind`."""
@@ -151,12 +169,16 @@ class MongoCore(Store):
     def __init__(self, settings: MongoSettings, clients: Clients) -> None:
         self.settings = settings
         self._tables: Tables = tables_for(settings.layout)
-        self._executor = MongoExecutor(clients, settings.db_name, ensure=self._ensure)
+        until = settings.connecting.retry_timeout
+        self._executor = MongoExecutor(
+            clients, settings.db_name, ensure=self._ensure, retry_timeout=RETRY_SECONDS if until is None else until
+        )
         server = id(clients) if settings.url is None else urls.hosts(settings.url)
         place = f"mongodb:{server}/{settings.db_name}#{settings.layout.key}"  # it is kept in snapshots: no secrets
         self._collections = Collections(self._tables, settings.policies, place, settings.layout.key)
         Store.__init__(self, self._repositories_of(self._executor), objects(), place)
         self._on_write_failed = settings.policies.on_write_failed
+        self._run_cache = run_cache(settings.caching, shared=self.objects.shares_runs)
 
     def _repositories_of(self, executor: Executor) -> MongoRepositories:
         return MongoRepositories(executor, self._collections)
@@ -185,7 +207,8 @@ class MongoCore(Store):
 
         Raises nothing when the database is down: `ok` is False then, with the error's class and its safe text.
         """
-        return await health(self._executor, self.settings.layout)
+        record = await health(self._executor, self.settings.layout)
+        return record if self._run_cache is None else replace(record, run_cache_bytes=self._run_cache.size)
 
     @contextlib.asynccontextmanager
     async def transaction(self, session: None = None) -> AsyncIterator[Transaction]:
@@ -210,7 +233,8 @@ class AsyncMongoDb(Handle, MongoCore, AsyncBaseDb):
 
     `db_client` (a Motor client or PyMongo's `AsyncMongoClient`, which stays yours to close) goes before `db_url`
     (``mongodb://host``). Each collection has an argument for its name, as in agno. Writes wait for the journals of a
-    majority of the servers unless the URL (`w`, `journal`) or the client says something else. `strict_owner`,
+    majority of the servers unless the URL (`w`, `journal`) or the client says something else. A call that has failed
+    and may be made again is, until `retry_timeout` seconds after its beginning (10; 0: never). `strict_owner`,
     `on_conflict`, `counters` and `on_write_failed` are the policies of `agnodb.policies.Policies`.
 
     Raises ConfigurationError without a place, MissingDriverError without the driver. Nothing is opened before the

@@ -170,8 +170,13 @@ class MongoTransaction:
         self._failure: AgnoDbError | None = None
         self._begun = self._ended = False
         self._ran = 0
+        self._one_at_a_time = state.lock()
 
     async def run(self, command: Command) -> Any:
+        async with self._one_at_a_time:
+            return await self._run(command)
+
+    async def _run(self, command: Command) -> Any:
         if self._ended or self._failure is not None:
             raise ConfigurationError(_ENDED) from self._failure
         self._ran += 1
@@ -201,6 +206,10 @@ class MongoTransaction:
     async def end(self, *, commit: bool) -> None:
         """Commit, or undo everything. Raises what has failed before, where that was caught."""
         self._ended = True
+        async with self._one_at_a_time:  # what still runs beside the block belongs to it
+            await self._finish(commit=commit)
+
+    async def _finish(self, *, commit: bool) -> None:
         if not (commit and self._begun and self._failure is None):
             await self._undo()
             if commit and self._failure is not None:

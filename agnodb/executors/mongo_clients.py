@@ -32,6 +32,10 @@ class ClientState(Protocol):
         """Held by the one call that makes sure of the collections."""
         ...
 
+    def lock(self) -> AbstractAsyncContextManager[Any]:
+        """A new lock for what uses this client."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
         ...
@@ -52,6 +56,9 @@ class Clients(Protocol):
 class _LoopState:
     def __init__(self, client: Any) -> None:
         self.client, self.boot = client, asyncio.Lock()
+
+    def lock(self) -> asyncio.Lock:
+        return asyncio.Lock()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -96,6 +103,9 @@ class LoopClients:
 class _ProcessState:
     def __init__(self, client: Any) -> None:
         self.client, self.boot = client, BlockingLock()
+
+    def lock(self) -> BlockingLock:
+        return BlockingLock()
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop

@@ -48,6 +48,12 @@ class Held:
 _NOTHING = Held()
 
 
+def run_cache(caching: Mapping[str, float], *, shared: bool) -> RunCache | None:
+    """The cache of a database with those arguments; None where none is wanted, or runs are not `shared` objects."""
+    megabytes = caching.get("run_cache_mb", DEFAULT_MEGABYTES)
+    return RunCache(megabytes) if megabytes and shared else None
+
+
 class RunCache:
     """At most `megabytes` of runs, counted by their stored text; the sessions that were read longest ago go first.
 

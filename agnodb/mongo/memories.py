@@ -11,7 +11,7 @@ from agnodb.filters import Page, present
 from agnodb.mongo.documents import decoded
 from agnodb.mongo.ownership import may_write
 from agnodb.mongo.repository import Document, MongoRepository
-from agnodb.mongo.searching import contains
+from agnodb.mongo.searching import within
 from agnodb.records.memories import MemoryRecord, UserMemories
 from agnodb.rules.values import integer_in, text_in
 from agnodb.text import decode_text
@@ -45,7 +45,7 @@ class MongoMemoryRepository(MongoRepository[MemoryRecord]):
             match["topics"] = {"$all": self.fields.encode({"topics": list(topics)})["topics"]}
             match.update(_A_LIST)
         if search is not None:
-            match["memory"] = contains(search)
+            match.update(within("memory", search))
         return await self.paged(page, match)
 
     async def upsert(self, memory: MemoryRecord, *, updated_at: int | None = None) -> MemoryRecord:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Container, Hashable, Iterable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from agnodb import clock, codec
+from agnodb import clock
 from agnodb.errors import NotFoundError, OwnershipError, UnavailableError
 from agnodb.filters import Page, present
-from agnodb.mongo.documents import decoded, equal, texts, unfolded
+from agnodb.mongo.documents import decoded, equal, texts
 from agnodb.mongo.ownership import may_write
+from agnodb.mongo.recent_runs import ORDER, SHOWN, VERSION, new_version, stored_run
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
 from agnodb.rules.cancelling import cancellation
 from agnodb.rules.values import text_in
 
 _PLACE = {"run_id": 1, "user_id": 1, "run_index": 1, "created_at": 1, "updated_at": 1, "_id": 0}
-_RESAVED = ("status", "run_data", "parent_run_id", "updated_at")
+_RESAVED = ("status", "run_data", "parent_run_id", "updated_at", VERSION)
 _ROUNDS = 100
 
 
@@ -67,13 +67,22 @@ class MongoRunRepository(MongoRepository[RunRecord]):
         return await self._documents({"session_id": text_in(session_id)}, 1)
 
     async def stored(self, session_id: str, known: Collection[Hashable] = ()) -> list[StoredRun]:
-        # Without a version that agno's writes advance too, the text of a run is its token.
-        match, shown = {"session_id": text_in(session_id)}, {"run_id": 1, "run_data": 1, "_id": 0}
-        runs = []
-        for row in await self.call("stored", "find", match, shown, sort=self._order(1)):
-            text = unfolded(row.get("run_data")) or "null"
-            runs.append(StoredRun((row["run_id"], hash(text), len(text)), len(text), partial(codec.decode, text)))
-        return runs
+        match, versions = {"session_id": text_in(session_id)}, {token for token in known if isinstance(token, int)}
+        shown = SHOWN if versions else {**SHOWN, "run_data": 1}
+        rows = await self.call("stored", "find", match, shown, sort=self._order(1))
+        if versions:
+            rows = await self._with_unknown(rows, match, versions)
+        return [stored_run(row) for row in rows]
+
+    async def _with_unknown(self, rows: list[Document], match: Document, versions: Container[int]) -> list[Document]:
+        """`rows` with what those hold whose version is not among `versions`; without those that are gone meanwhile."""
+        unknown = {row["run_id"] for row in rows if row.get(VERSION) not in versions}
+        if not unknown:
+            return rows
+        chosen = {**match, "run_id": {"$in": [*unknown]}}
+        found = await self.call("unknown", "find", chosen, {**SHOWN, "run_data": 1})
+        read = {row["run_id"]: row for row in found}
+        return [read.get(row["run_id"], row) for row in rows if row["run_id"] not in unknown or row["run_id"] in read]
 
     async def history(self, session_id: str, limit: int) -> list[Any]:
         limit = Page(limit).checked(self.listing).limit or 0
@@ -100,7 +109,7 @@ class MongoRunRepository(MongoRepository[RunRecord]):
 
     @staticmethod
     def _order(way: int) -> list[tuple[str, int]]:
-        return [("run_index", way), ("created_at", way), ("run_id", way)]
+        return [(field, way) for field in ORDER]
 
     # -- writes -----------------------------------------------------------------------------------------------
 
@@ -173,7 +182,7 @@ class MongoRunRepository(MongoRepository[RunRecord]):
         now = clock.now()
         created_at = now if run.created_at is None else run.created_at
         values = {**self.fields.values(run), "created_at": created_at, "updated_at": now, "run_index": None}
-        return self.fields.encode(values)
+        return {**self.fields.encode(values), VERSION: new_version()}
 
     def _place(self, stored: Document) -> dict[str, Any]:
         known = self.fields.read({name: stored.get(name) for name in _PLACE if name != "_id"})
@@ -211,7 +220,7 @@ class MongoRunRepository(MongoRepository[RunRecord]):
             values = change(self.read(found))
             if values is None:
                 return False
-            changes = self.fields.encode({**values, "updated_at": clock.now()})
+            changes = {**self.fields.encode({**values, "updated_at": clock.now()}), VERSION: new_version()}
             done = await self.call("patch", "update_one", unchanged, {"$set": changes})
             if done.matched_count:
                 return True

@@ -21,6 +21,7 @@ from agnodb.errors import DuplicateKeyError, SchemaOutdatedError, UnavailableErr
 from agnodb.filters import LISTINGS
 from agnodb.models.base import Tables
 from agnodb.mongo.failures import translate
+from agnodb.mongo.recent_runs import ANY_VERSION, VERSION
 from agnodb.mongo.repository import METRIC_DAYS, VERSIONS
 from agnodb.records.schema_versions import AGNO_SCHEMA_VERSION
 
@@ -44,6 +45,8 @@ def indexes(concept: str, table: Table) -> list[Keys]:
             found[keys] = found.get(keys, False) or _is_unique(index)
     if concept == "schedules":
         found["user_id", "name"] = True  # no owner is one owner here
+    if concept == "runs":
+        found["session_id", "run_index", VERSION] = False  # it covers what tells known runs from others
     for name in (*listing.filters, *listing.ranges, *listing.sorts):
         found.setdefault((name,), False)
     return list(found.items())
@@ -76,10 +79,17 @@ async def _keep_days(database: Any, _tables: Tables, _layout: Layout) -> None:
     await settled(database[METRIC_DAYS].create_index([("set", 1), ("day", 1)], unique=True))
 
 
+async def _give_versions(database: Any, tables: Tables, layout: Layout) -> None:
+    await _make_indexes(database, tables, layout)
+    update = [{"$set": {VERSION: ANY_VERSION}}]
+    await settled(database[tables.runs.name].update_many({VERSION: None}, update))
+
+
 STEPS: tuple[tuple[str, Callable[[Any, Tables, Layout], Awaitable[None]]], ...] = (
     ("m001", _make_indexes),
     ("m002", _stamp),
     ("m003", _keep_days),
+    ("m004", _give_versions),
 )
 HEAD = STEPS[-1][0]
 

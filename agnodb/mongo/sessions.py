@@ -8,10 +8,10 @@ from typing import Any
 from agnodb import clock
 from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
+from agnodb.mongo import recent_runs
 from agnodb.mongo.documents import texts
 from agnodb.mongo.ownership import may_write
-from agnodb.mongo.runs import MongoRunRepository
-from agnodb.mongo.searching import contains
+from agnodb.mongo.searching import within
 from agnodb.mongo.session_saves import SessionSaves
 from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord, SessionType
@@ -33,11 +33,14 @@ class MongoSessionRepository(SessionSaves):
     async def get_with_runs(
         self, session_id: str, known: KnownRuns, *, user_id: str | None = None
     ) -> tuple[SessionRecord, list[StoredRun]] | None:
-        session = await self.get(session_id, user_id=user_id)
-        if session is None:
+        match = self.fields.encode(present(session_id=session_id, user_id=user_id))
+        runs = recent_runs.stages(self.name_of("runs"), match["session_id"], known)
+        session = [{"$match": match}, {"$project": self.fields.projection}]
+        rows = await self.call("get_with_runs", "aggregate", [*session, *runs])
+        if not rows or "session_id" not in rows[0]:
             return None
-        # Without places nobody knows a part of the runs.
-        return session, await MongoRunRepository(self._executor, self._collections).stored(session_id)
+        recent = recent_runs.read(rows[1:], known)
+        return None if recent is None else (self.read(rows[0]), recent)
 
     async def page(
         self,
@@ -55,7 +58,7 @@ class MongoSessionRepository(SessionSaves):
             kinds = list(SessionType) if session_type is None else [SessionType(session_type)]
             match["$or"] = [{COMPONENT[kind][0]: text_in(component_id)} for kind in kinds]
         if name is not None:
-            match["session_data.session_name"] = contains(name)
+            match["$and"] = [within("session_data.session_name", name)]
         created = present(**{"$gte": created_from, "$lte": created_to})
         if created:
             match["created_at"] = {bound: integer_in(moment) for bound, moment in created.items()}

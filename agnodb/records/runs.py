@@ -15,6 +15,8 @@ HISTORY_SKIP_STATUSES = ("PAUSED", "CANCELLED", "ERROR", "REGENERATED")
 RECENT, MOST_RECENT = 8, 64
 """So many of a session's last runs are known each by its token; and at most, where many have one place or none."""
 FIRST_PLACE = -(2**63)
+TOTAL_PART = 2**40
+"""A total is over the remainders of tokens by this: an integer of 64 bits holds that of eight million runs."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,11 +66,26 @@ class KnownRuns:
     """What somebody knows of a session's runs, short enough to be sent with every read: see `known_runs`."""
 
     last: int = FIRST_PLACE
-    """The runs up to this place are known by their number and their digest: all tokens, each XOR the next."""
-    count: int = 0
-    digest: int = 0
+    """The runs up to this place are known by their number and by all their tokens made one: a digest or a total."""
+    before: tuple[int, ...] = ()
+    """Their tokens, which are not sent."""
     recent: tuple[Hashable, ...] = ()
     """The tokens of those after it, and of those without a place."""
+
+    @property
+    def count(self) -> int:
+        """The number of runs up to `last`."""
+        return len(self.before)
+
+    @property
+    def digest(self) -> int:
+        """Their tokens, each XOR the next."""
+        return reduce(xor, self.before, 0)
+
+    @property
+    def total(self) -> int:
+        """The sum of what remains of each token when it is divided by `TOTAL_PART`."""
+        return sum([token % TOTAL_PART for token in self.before])
 
 
 def known_runs(tokens: Sequence[Hashable], places: Sequence[int | None]) -> KnownRuns | None:
@@ -78,8 +95,8 @@ def known_runs(tokens: Sequence[Hashable], places: Sequence[int | None]) -> Know
     who reads up to a place reads all of them.
     """
     cut = max(0, len(tokens) - RECENT)
-    while cut and places[cut - 1] is None:
-        cut -= 1
+    if None in places:
+        cut = min(cut, places.index(None))
     while 0 < cut < len(places) and places[cut] == places[cut - 1]:
         cut += 1
     if len(tokens) - cut > MOST_RECENT:
@@ -87,5 +104,4 @@ def known_runs(tokens: Sequence[Hashable], places: Sequence[int | None]) -> Know
     last = places[cut - 1] if cut else None
     if last is None:
         return KnownRuns(recent=tuple(tokens))
-    digest = reduce(xor, cast("Sequence[int]", tokens[:cut]))
-    return KnownRuns(last, cut, digest, tuple(tokens[cut:]))
+    return KnownRuns(last, tuple(cast("Sequence[int]", tokens[:cut])), tuple(tokens[cut:]))

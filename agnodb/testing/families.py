@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, select, update
 
 from agnodb.config import TableNames
 from agnodb.databases.documents import DocumentCore
@@ -54,6 +54,20 @@ async def rows_of(db: Any) -> dict[str, dict[Any, Mapping[str, Any]]]:
         table.name: {tuple(row[column.name] for column in table.primary_key): dict(row) for row in rows}
         for table, rows in found.items()
     }
+
+
+async def overwrite(db: Any, concept: str, key: str, **columns: Any) -> None:
+    """Set columns of the row with that key, as a writer does who knows nothing of agnodb."""
+    core = core_of(db)
+    if hasattr(core, "engine"):
+        table: Table = await core._get_table(concept)
+        (of_key,) = table.primary_key
+        raw = update(table).where(of_key == key).values(columns)
+        await core._executor.inspected(lambda connection: connection.execute(raw))
+    else:
+        storage = storage_of(db)
+        storage.overwrite(concept, key, columns)
+        await storage.forget()
 
 
 def _shown(table: Table) -> bool:

@@ -117,6 +117,25 @@ class Injection:
         """Those that the database can have."""
         return faults(self.engine)
 
+    @staticmethod
+    def before(make: Callable[[], BaseException]) -> Callable[[Statement], None]:
+        """A way to strike: what `make` gives is raised, and the statement is not run."""
+
+        def strike(_statement: Statement) -> None:
+            raise make()
+
+        return strike
+
+    @staticmethod
+    def after(make: Callable[[], BaseException]) -> Callable[[Statement], None]:
+        """A way to strike: what `make` gives is raised once the statement is done."""
+
+        def strike(statement: Statement) -> None:
+            statement.run()
+            raise make()
+
+        return strike
+
     def secrets(self) -> list[str | None]:
         """What no error may show an end user."""
         url = self.engine.url

@@ -27,14 +27,14 @@ from agnodb.testing.injection import MESSAGE, SECRET, Fault, Kind
 Run = Callable[[], Awaitable[Any]]
 
 
-def _before(make: Callable[[], Exception]) -> Callable[[Run], Awaitable[Any]]:
+def _before(make: Callable[[], BaseException]) -> Callable[[Run], Awaitable[Any]]:
     async def strike(_run: Run) -> Any:
         raise make()
 
     return strike
 
 
-def _after(make: Callable[[], Exception]) -> Callable[[Run], Awaitable[Any]]:
+def _after(make: Callable[[], BaseException]) -> Callable[[Run], Awaitable[Any]]:
     async def strike(run: Run) -> Any:
         await run()
         raise make()
@@ -81,6 +81,7 @@ class MongoInjection:
     """
 
     faults = FAULTS
+    before, after = staticmethod(_before), staticmethod(_after)
 
     def __init__(self, core: Any) -> None:
         self._core, self._executor = core, core._executor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pymongo import MongoClient
@@ -10,7 +11,7 @@ from agnodb.filters import LISTINGS
 from agnodb.mongo.repository import METRIC_DAYS
 from agnodb.testing.storage import UNLIKE, Rows
 
-_UNLIKE = {*UNLIKE, "_id", "agnodb_run_counter"}
+_UNLIKE = {*UNLIKE, "_id", "agnodb_run_counter", "agnodb_version"}
 """A counter that gave a place to a run which was then not stored leaves a gap between places, which is no harm."""
 
 
@@ -19,10 +20,11 @@ class MongoStorage:
 
     def __init__(self, db: Any) -> None:
         core = getattr(db, "_core", db)
+        self._tables = core._tables
         self._client: MongoClient[dict[str, Any]] = MongoClient(core.settings.url)
         self._database = self._client[core.settings.db_name]
         self.names = [
-            getattr(core._tables, concept).name for concept in ("sessions", *(LISTINGS.keys() - {"sessions"}))
+            getattr(self._tables, concept).name for concept in ("sessions", *(LISTINGS.keys() - {"sessions"}))
         ]
         self._kept: dict[str, list[dict[str, Any]]] = {}
         self.rows: Rows = {}
@@ -52,6 +54,11 @@ class MongoStorage:
     def documents(self, name: str) -> list[dict[str, Any]]:
         """The documents of a collection, without their `_id`."""
         return [{key: value for key, value in found.items() if key != "_id"} for found in self._all(name)]
+
+    def overwrite(self, concept: str, key: str, columns: Mapping[str, Any]) -> None:
+        """Set fields of one document, and nothing else."""
+        name, of_key = getattr(self._tables, concept).name, LISTINGS[concept].key
+        self._database[name].update_one({of_key: key}, {"$set": dict(columns)})
 
     def _all(self, name: str) -> list[dict[str, Any]]:
         return list(self._database[name].find({}))

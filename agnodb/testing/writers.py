@@ -27,6 +27,7 @@ from agnodb.testing.history import ADD, ANY, APPEND, CLAIM, INSERT, SET, History
 
 SESSION = "shared"
 TOKENS = 3
+_TOGETHER = "-t"
 """What a turn of a writer uses."""
 
 
@@ -85,7 +86,7 @@ class Writer:
 
     async def together(self, number: int) -> None:
         """A transaction."""
-        name = f"{self.name}-t{number}"
+        name = f"{self.name}{_TOGETHER}{number}"
         changes = ((APPEND, "runs", name), (SET, f"memory {name}", f"{number}"), (INSERT, "evals", name))
         with contextlib.suppress(UnavailableError), self.history.doing(*changes):
             async with self.db.transaction() as tx:
@@ -152,11 +153,17 @@ async def stored(db: Any) -> Stored:
     )
 
 
+def in_transaction(operation: Operation) -> bool:
+    """Whether it is one of `Writer.together`."""
+    return _TOGETHER in f"{operation.place} {operation.value}"
+
+
 def halves(found: Stored) -> set[str]:
     """The transactions of which only a part is stored; there are none."""
-    rows = {name for name in found.rows["evals"] if "-t" in name}
-    runs = {name for name in found.lists["runs"] if "-t" in name}
-    memories = {name.removeprefix("memory ") for name in found.values if name.startswith("memory ") and "-t" in name}
+    rows = {name for name in found.rows["evals"] if _TOGETHER in name}
+    runs = {name for name in found.lists["runs"] if _TOGETHER in name}
+    of_memories = (name for name in found.values if name.startswith("memory ") and _TOGETHER in name)
+    memories = {name.removeprefix("memory ") for name in of_memories}
     return (rows | runs | memories) - (rows & runs & memories)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agnodb.executors.run_cache import RunCache
-from agnodb.records.runs import MOST_RECENT, RECENT, KnownRuns, StoredRun, known_runs, stored_size
+from agnodb.records.runs import MOST_RECENT, RECENT, TOTAL_PART, KnownRuns, StoredRun, known_runs, stored_size
 
 MEGABYTE = 1024 * 1024
 
@@ -83,7 +83,9 @@ def test_it_keeps_no_more_than_it_may(reads: list[tuple[str, int]]) -> None:
 def test_all_but_the_last_runs_are_told_by_number_and_digest() -> None:
     tokens = [1 << number for number in range(RECENT + 3)]
     known = known_runs(tokens, [*range(RECENT + 3)])
-    assert known == KnownRuns(last=2, count=3, digest=0b111, recent=tuple(tokens[3:]))
+    assert known == KnownRuns(last=2, before=(1, 2, 4), recent=tuple(tokens[3:]))
+    assert (known.count, known.digest, known.total) == (3, 0b111, 7)
+    assert KnownRuns(before=(TOTAL_PART + 1, 2)).total == 3
 
 
 def test_few_runs_are_all_told_by_their_tokens() -> None:
@@ -102,6 +104,9 @@ def test_runs_without_a_place_are_told_by_their_tokens_while_they_are_few() -> N
     assert known is not None
     assert (known.last, known.count, len(known.recent)) == (0, 1, 29)
     assert known_runs([*range(100)], [*range(99 - MOST_RECENT), *[None] * (MOST_RECENT + 1)]) is None
+    known = known_runs([*range(30)], [0, 1, None, *range(3, 30)])
+    assert known is not None
+    assert (known.last, known.count, len(known.recent)) == (1, 2, 28)
 
 
 def test_runs_behind_those_that_are_known_follow_them() -> None:

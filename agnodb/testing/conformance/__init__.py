@@ -21,7 +21,7 @@ from agnodb.errors import OwnershipError, UnavailableError
 from agnodb.testing.conformance.agents import AgentConformance
 from agnodb.testing.conformance.approvals import ApprovalsConformance
 from agnodb.testing.conformance.concurrency import ConcurrencyConformance
-from agnodb.testing.conformance.databases import DatabaseLifeConformance
+from agnodb.testing.conformance.databases import DatabaseLifeConformance, TableConformance
 from agnodb.testing.conformance.eval_runs import EvalRunConformance
 from agnodb.testing.conformance.faults import FaultConformance
 from agnodb.testing.conformance.hidden_reads import HiddenReadConformance
@@ -36,6 +36,7 @@ from agnodb.testing.conformance.orders import OrderConformance
 from agnodb.testing.conformance.owners import OwnerConformance
 from agnodb.testing.conformance.round_trips import RoundTripConformance
 from agnodb.testing.conformance.runs import RunConformance
+from agnodb.testing.conformance.savepoints import SavepointConformance
 from agnodb.testing.conformance.schedule_runs import ScheduleRunsConformance
 from agnodb.testing.conformance.schedules import SchedulesConformance
 from agnodb.testing.conformance.searches import SearchConformance
@@ -68,7 +69,9 @@ def _suite(*parts: type) -> type:
 
 CONCEPTS = (
     DatabaseLifeConformance,
+    TableConformance,
     TransactionConformance,
+    SavepointConformance,
     JoinedSessionConformance,
     SessionConformance,
     MergingConformance,
@@ -109,7 +112,7 @@ DatabaseConformance = _suite(*CONCEPTS, *MATRICES, *RACES)
 ConceptConformance = _suite(*CONCEPTS)
 """The part of it that another driver or a pooler in between could change."""
 
-_OF_ENGINES = (JoinedSessionConformance, HoldingConformance)
+_OF_ENGINES = (TableConformance, JoinedSessionConformance, HoldingConformance)
 DocumentConformance = _suite(*(part for part in CONCEPTS if part not in _OF_ENGINES), *MATRICES)
 """What a document store promises, in one process. The parts that are left out reach for an engine of SQLAlchemy's."""
 DocumentConformance.losing = (OwnershipError, UnavailableError)  # type: ignore[attr-defined]
@@ -123,3 +126,12 @@ class SharedDocumentConformance(ConcurrencyConformance, DocumentConformance):  #
     """What a document store promises that several processes share."""
 
     transactions_wait = False
+
+
+_OF_TABLES = (TableConformance, SavepointConformance, JoinedSessionConformance, StatefulConformance)
+MongoConformance = _suite(*(part for part in (*CONCEPTS, *MATRICES, *RACES) if part not in _OF_TABLES))
+"""What MongoDB promises: all but savepoints and what is SQLAlchemy's. On SecantusDB the stateful model finds a session
+that came back after it was deleted with other values than the model says."""
+
+MongoConceptConformance = _suite(*(part for part in CONCEPTS if part not in _OF_TABLES))
+"""The part of it that another driver could change."""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from agnodb.errors import AgnoDbError
-from agnodb.testing.injection import Injection, Kind, faults
+from agnodb.testing.families import injection_of
+from agnodb.testing.injection import Kind
 
 RUNS = 8
 
@@ -45,10 +46,8 @@ class AgentConformance:
         given = {"session_id": "s", "user_id": "alice"}
         await component(kind, _bare(db), Meeting(1)).arun(wanted(kind, "first"), **given)
         before = await db.sessions.get("s"), await db.runs.of_session("s")
-        engine = getattr(_bare(db), "_core", db).engine
-        refused = next(fault for fault in faults(engine) if fault.kind is Kind.FINAL)
-        with Injection(engine) as injection:
-            injection.arm(refused)
+        with injection_of(_bare(db)) as injection:
+            injection.arm(next(fault for fault in injection.faults if fault.kind is Kind.FINAL))
             lost = component(kind, _bare(db), Meeting(1))
             assert await _fails(lambda: lost.arun(wanted(kind, "lost"), **given))
             injection.arm()

@@ -5,34 +5,20 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
-import sqlite3
 import uuid
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
 
 from agnodb.errors import AgnoDbError, OwnershipError, UnavailableError
 from agnodb.records.snapshots import Snapshot
-from agnodb.testing.conformance.merging import configured, core_of, data_of, tokens, used
+from agnodb.testing.blocking import AsyncFacade
+from agnodb.testing.conformance.merging import configured, data_of, tokens, used
 from agnodb.testing.conformance.sessions import a_session
-from agnodb.testing.injection import Fault, Injection, Kind, faults
-
-
-def done_and_lost(db: Any) -> Fault:
-    """A statement is done, and its answer does not come; nor can anything else be reached then."""
-    for fault in faults(core_of(db).engine):
-        if fault.name == "lost during":
-            return replace(fault, lasting=True, storing=True)
-
-    def strike(statement: Any) -> None:
-        statement.run()
-        error = sqlite3.OperationalError("disk I/O error")
-        error.sqlite_errorcode = 266
-        raise error
-
-    return Fault("failed after", Kind.LOST, strike)
+from agnodb.testing.conformance.worlds import done_and_lost
+from agnodb.testing.families import injection_of, overwrite
+from agnodb.testing.injection import Kind
 
 
 class HoldingConformance:
@@ -65,7 +51,7 @@ class HoldingConformance:
             beside.session_data = {**beside.session_data, "theirs": 1}
             await db.sessions.upsert(beside)
 
-        if isinstance(db.db_engine, Engine):  # whoever holds an object without an event loop waits for its saves
+        if isinstance(db, AsyncFacade):  # whoever holds an object without an event loop waits for its saves
             for number in range(8):
                 await asyncio.gather(turn(number), *([another()] if number == 3 else []))
         else:
@@ -194,9 +180,7 @@ class HoldingConformance:
     async def test_a_write_that_knows_nothing_of_versions(self, db: Any) -> None:
         """As agno's own adapter writes: the whole document, and nothing of ours."""
         held = await db.sessions.upsert(a_session(session_data=tokens(5, kept=1)))
-        table = await db._get_table("sessions")
-        raw = update(table).where(table.c.session_id == "s").values(session_data=tokens(9, kept=1, agno=1))
-        await core_of(db)._executor.inspected(lambda connection: connection.execute(raw))
+        await overwrite(db, "sessions", "s", session_data=tokens(9, kept=1, agno=1))
         held.session_data = tokens(6, kept=1, mine=1)
         assert (await db.sessions.upsert(held)).session_data == tokens(10, kept=1, agno=1, mine=1)
 
@@ -211,12 +195,12 @@ class HoldingConformance:
                 await fragile.sessions.get("s")
             else:
                 await fragile.sessions.upsert(held)
-            engine = core_of(fragile).engine
-            refused = next(fault for fault in faults(engine) if fault.kind is Kind.FINAL)
-            with Injection(engine) as injection:
+            with injection_of(fragile) as injection:
+                refused = next(fault for fault in injection.faults if fault.kind is Kind.FINAL)
+                lost = replace(done_and_lost(injection), lasting=True, storing=True)
                 for turn in (1, 2):
                     held.session_data = tokens(5 + turn, **{f"turn{turn}": 1})
-                    injection.arm(done_and_lost(fragile) if done else refused)
+                    injection.arm(lost if done else refused)
                     with pytest.raises(AgnoDbError) as raised:
                         await fragile.sessions.upsert(held)
                     assert isinstance(raised.value, UnavailableError) or not done
@@ -258,25 +242,6 @@ class HoldingConformance:
             if turn > 2:
                 await db.sessions.upsert(held)
         assert await data_of(db) == tokens(12 + total, turn5=1)
-
-    async def test_a_savepoint_that_was_undone(self, db: Any) -> None:
-        held = await db.sessions.upsert(a_session(session_data=tokens(0)))
-        async with db.transaction() as tx:
-            held.session_data = tokens(1, kept=1)
-            await tx.sessions.upsert(held)
-            with pytest.raises(LookupError):
-                async with tx.savepoint() as part:
-                    held.session_data = tokens(2, kept=1, undone=1)
-                    await part.sessions.upsert(held)
-                    raise LookupError
-            held.session_data = tokens(3, kept=1)
-            await tx.sessions.upsert(held)
-            async with tx.savepoint() as part:
-                held.session_data = tokens(4, kept=1, done=1)
-                await part.sessions.upsert(held)
-        held.session_data = tokens(5, kept=1, done=1)
-        await db.sessions.upsert(held)
-        assert await data_of(db) == tokens(5, kept=1, done=1)
 
     async def test_several_sessions_saved_together(self, db: Any) -> None:
         await db.sessions.upsert(a_session("bob's", user_id="bob"))

@@ -101,7 +101,10 @@ async def data_of(db: Any, session_id: str = "s") -> Any:
 async def configured(db: Any, **arguments: Any) -> AsyncIterator[Any]:
     """Another database object on the storage of `db`, with other constructor arguments."""
     place = {"db_url": db.db_url} if hasattr(db, "db_url") else {}  # with its password
-    made = type(db).from_dict({**db.to_dict(), **place, **arguments})
+    data = db.to_dict()
+    if "session_collection" in data:
+        arguments = {name.replace("_table", "_collection"): value for name, value in arguments.items()}
+    made = type(db).from_dict({**data, **place, **arguments})
     try:
         yield made
     finally:

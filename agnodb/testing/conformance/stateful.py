@@ -24,7 +24,7 @@ from agnodb.records.sessions import SessionRecord
 from agnodb.records.snapshots import Snapshot
 from agnodb.testing.conformance.values import canonical
 from agnodb.testing.conformance.worlds import Flat, World
-from agnodb.testing.injection import Injection
+from agnodb.testing.families import injection_of
 
 EXAMPLES_VARIABLE = "AGNODB_TEST_EXAMPLES"
 PATHS = [("a",), ("b",), ("session_state", "a"), ("session_state", "deep", "a"), ("session_state", "deep", "b")]
@@ -280,7 +280,7 @@ class StatefulConformance:
         databases = [await make_db(), await make_db()]
         for db in databases:
             await db.create_tables()
-        injections = [Injection(getattr(db, "_core", db).engine) for db in databases]
+        injections = [injection_of(db) for db in databases]
         world = World(asyncio.get_running_loop(), databases, injections)
         machine = type("SessionsAndRuns", (Machine,), {"world": world})
         with injections[0], injections[1]:

@@ -1,4 +1,4 @@
-"""Transactions: savepoints, what becomes of failures, and blocks inside the application's own session."""
+"""Transactions, and blocks inside the application's own session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import exc, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from agnodb.errors import ConfigurationError, DuplicateKeyError, NotFoundError, OwnershipError, StorageError
+from agnodb.errors import ConfigurationError, DuplicateKeyError, NotFoundError, OwnershipError
 from agnodb.records.eval_runs import EvalRunRecord
 from agnodb.testing.conformance.memories import a_memory
 from agnodb.testing.conformance.runs import a_run
@@ -65,69 +65,6 @@ def an_eval(run_id: str = "e") -> EvalRunRecord:
 class TransactionConformance:
     """Transactions."""
 
-    # -- savepoints -------------------------------------------------------------------------------------------
-
-    async def test_an_error_undoes_its_savepoint_only(self, db: Any) -> None:
-        error = LookupError("the application's own")
-        async with db.transaction() as tx:
-            await tx.memories.upsert(a_memory("before"))
-            with pytest.raises(LookupError) as raised:
-                async with tx.savepoint() as part:
-                    await part.memories.upsert(a_memory("inside"))
-                    raise error
-            assert raised.value is error
-            assert await tx.memories.get("inside") is None
-            async with tx.savepoint() as part:
-                await part.memories.upsert(a_memory("kept"))
-            await tx.memories.upsert(a_memory("after"))
-        assert await stored(db, "before", "inside", "kept", "after") == [True, False, True, True]
-
-    async def test_a_refused_statement_undoes_its_savepoint_only(self, db: Any) -> None:
-        await db.eval_runs.create(an_eval())
-        async with db.transaction() as tx:
-            await tx.memories.upsert(a_memory("before"))
-            with pytest.raises(DuplicateKeyError):
-                async with tx.savepoint() as part:
-                    await part.memories.upsert(a_memory("inside"))
-                    await part.eval_runs.create(an_eval())
-            await tx.memories.upsert(a_memory("after"))
-        assert await stored(db, "before", "inside", "after") == [True, False, True]
-
-    async def test_savepoints_in_savepoints(self, db: Any) -> None:
-        async with db.transaction() as tx:
-            with pytest.raises(LookupError):
-                async with tx.savepoint() as outer:
-                    await outer.memories.upsert(a_memory("outer"))
-                    async with outer.savepoint() as inner:
-                        await inner.memories.upsert(a_memory("inner"))
-                    raise LookupError
-            async with tx.savepoint() as outer:
-                with pytest.raises(LookupError):
-                    async with outer.savepoint() as inner:
-                        await inner.memories.upsert(a_memory("undone"))
-                        raise LookupError
-                await outer.memories.upsert(a_memory("kept"))
-        assert await stored(db, "outer", "inner", "undone", "kept") == [False, False, False, True]
-
-    async def test_a_savepoint_goes_with_its_transaction(self, db: Any) -> None:
-        with pytest.raises(LookupError):
-            async with db.transaction() as tx:
-                async with tx.savepoint() as part:
-                    await part.memories.upsert(a_memory())
-                raise LookupError
-        assert await stored(db, "m") == [False]
-
-    async def test_a_transaction_beside_is_one_of_its_own(self, db: Any) -> None:
-        await db.create_tables()
-        async with db.transaction() as tx:
-            async with db.transaction() as other:
-                await other.memories.upsert(a_memory("other"))
-            with pytest.raises(LookupError):
-                async with tx.savepoint() as part:
-                    await part.memories.upsert(a_memory("part"))
-                    raise LookupError
-        assert await stored(db, "other", "part") == [True, False]
-
     @pytest.mark.parametrize("kept", [True, False])
     async def test_what_still_runs_beside_the_block_is_done_or_refused_with_it(self, db: Any, kept: bool) -> None:
         await db.create_tables()
@@ -145,60 +82,6 @@ class TransactionConformance:
             await db.memories.upsert(a_memory("later"))
             assert await stored(db, first, second) == [kept, kept and done]
 
-    async def test_one_savepoint_at_a_time(self, db: Any) -> None:
-        async with db.transaction() as tx:
-            async with tx.savepoint() as part:
-                with pytest.raises(ConfigurationError):
-                    await tx.memories.upsert(a_memory("beside"))
-                with pytest.raises(ConfigurationError):
-                    async with tx.savepoint():
-                        pass
-                await part.memories.upsert(a_memory("inside"))
-            with pytest.raises(ConfigurationError):
-                await part.memories.upsert(a_memory("late"))
-            await tx.memories.upsert(a_memory("after"))
-        with pytest.raises(ConfigurationError):
-            await tx.memories.get("after")
-        assert await stored(db, "beside", "inside", "late", "after") == [False, True, False, True]
-
-    # -- failures ---------------------------------------------------------------------------------------------
-
-    async def test_who_swallows_a_failure_hears_of_it_at_the_end(self, db: Any) -> None:
-        await db.eval_runs.create(an_eval())
-        with pytest.raises(StorageError) as raised:
-            async with db.transaction() as tx:
-                await tx.memories.upsert(a_memory())
-                with pytest.raises(DuplicateKeyError):
-                    await tx.eval_runs.create(an_eval())
-        assert "savepoint" in str(raised.value)
-        assert await stored(db, "m") == [False]
-
-    async def test_nothing_is_run_after_a_failure(self, db: Any) -> None:
-        await db.eval_runs.create(an_eval())
-        with pytest.raises(LookupError):
-            async with db.transaction() as tx:
-                await tx.memories.upsert(a_memory())
-                with pytest.raises(DuplicateKeyError):
-                    await tx.eval_runs.create(an_eval())
-                with pytest.raises(StorageError, match="savepoint"):
-                    await tx.memories.upsert(a_memory("after"))
-                with pytest.raises(StorageError, match="savepoint"):
-                    async with tx.savepoint():
-                        pass
-                raise LookupError
-        assert await stored(db, "m", "after") == [False, False]
-
-    async def test_a_failure_swallowed_in_a_savepoint_ends_the_savepoint(self, db: Any) -> None:
-        await db.eval_runs.create(an_eval())
-        async with db.transaction() as tx:
-            with pytest.raises(StorageError, match="savepoint"):
-                async with tx.savepoint() as part:
-                    await part.memories.upsert(a_memory("inside"))
-                    with pytest.raises(DuplicateKeyError):
-                        await part.eval_runs.create(an_eval())
-            await tx.memories.upsert(a_memory("after"))
-        assert await stored(db, "inside", "after") == [False, True]
-
     async def test_a_refusal_of_ours_is_no_failure(self, db: Any) -> None:
         await db.memories.upsert(a_memory("alices"))
         async with db.transaction() as tx:
@@ -206,8 +89,6 @@ class TransactionConformance:
                 await tx.memories.upsert(a_memory("alices", user_id="bob"))
             await tx.memories.upsert(a_memory("bobs", user_id="bob"))
         assert await stored(db, "bobs") == [True]
-
-    # -- methods ----------------------------------------------------------------------------------------------
 
     async def test_methods_of_several_statements_are_a_part_of_it(self, db: Any) -> None:
         await db.sessions.upsert(a_session())
@@ -232,21 +113,6 @@ class TransactionConformance:
             patches = [tx.runs.patch(name, "s", lambda run: {"status": "COMPLETED"}) for name in names]
             assert await asyncio.gather(*patches, tx.runs.get("r0"))
         assert [(await db.runs.get(name)).status for name in names] == ["COMPLETED"] * 4
-
-    async def test_flat_methods_are_a_part_of_it(self, db: Any) -> None:
-        await db.sessions.upsert(a_session())
-        await db.runs.upsert(a_run(status="RUNNING"))
-        with pytest.raises(LookupError):
-            async with db.transaction() as tx:
-                await tx.delete_session("s")
-                assert await tx.get_session("s") is None
-                raise LookupError
-        assert await db.sessions.get("s") is not None
-        async with db.transaction() as tx:
-            await tx.delete_run("r")
-            async with tx.savepoint() as part:
-                await part.delete_session("s")
-        assert await db.sessions.get("s") is None
 
 
 class JoinedSessionConformance:

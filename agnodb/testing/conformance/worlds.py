@@ -8,10 +8,8 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine
-
 from agnodb.errors import AgnoDbError, NotFoundError
-from agnodb.testing.injection import Fault, Injection, Kind, Statement, faults
+from agnodb.testing.injection import Fault, Kind
 
 T = TypeVar("T")
 
@@ -36,7 +34,7 @@ class World:
 
     loop: asyncio.AbstractEventLoop
     databases: list[Any]
-    injections: list[Injection]
+    injections: list[Any]
     examples: int = field(default=0)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -67,7 +65,7 @@ class World:
         """Whether `work()` is acknowledged; its statement number `at` meets a fault, if there is to be one."""
         injection = self.injections[self.databases.index(db)]
         if fault is not None:
-            chosen = faults_of(injection.engine)
+            chosen = faults_of(injection)
             injection.arm(chosen[fault % len(chosen)], at)
 
         async def done() -> bool:
@@ -85,34 +83,32 @@ class World:
             injection.arm()
 
 
-def faults_of(engine: Engine) -> tuple[Fault, ...]:
+def faults_of(injection: Any) -> tuple[Fault, ...]:
     """One that is told, one whose answer is lost, and a cancellation before and after the statement is done."""
-    names = {fault.name: fault for fault in faults(engine)}
-    final = next(fault for fault in names.values() if fault.kind is Kind.FINAL)
-    lost = names.get("lost during") or Fault("failed after", Kind.LOST, _failed_after)
+    final = next(fault for fault in injection.faults if fault.kind is Kind.FINAL)
     return (
         final,
-        lost,
-        Fault("cancelled before", Kind.FINAL, _cancelled),
-        Fault("cancelled after", Kind.LOST, _cancelled_after),
+        done_and_lost(injection),
+        Fault("cancelled before", Kind.FINAL, injection.before(_cancelled)),
+        Fault("cancelled after", Kind.LOST, injection.after(_cancelled)),
     )
 
 
-def _failed_after(statement: Statement) -> None:
-    statement.run()
+def done_and_lost(injection: Any) -> Fault:
+    """A statement is done, and its answer does not come."""
+    lost = (fault for fault in injection.faults if fault.name == "lost during")
+    return next(lost, Fault("failed after", Kind.LOST, injection.after(_read_error)))
+
+
+def _read_error() -> Exception:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = 266
-    raise error
+    return error
 
 
-def _cancelled(_statement: Statement) -> None:
+def _cancelled() -> BaseException:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        raise CancelledHereError from None
-    raise asyncio.CancelledError
-
-
-def _cancelled_after(statement: Statement) -> None:
-    statement.run()
-    _cancelled(statement)
+        return CancelledHereError()
+    return asyncio.CancelledError()
