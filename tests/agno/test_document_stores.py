@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,12 +12,15 @@ import httpx
 import pytest
 from agents import helper
 from agno.agent import Agent
+from agno.db.json import JsonDb as AgnosJsonDb
+from agno.db.redis import RedisDb as AgnosRedisDb
 from agno.os import AgentOS
 from agno.team import Team
 from agno.workflow import Step, Workflow
 
 from agnodb import AsyncDynamoDb, AsyncInMemoryDb, AsyncJsonDb, AsyncRedisDb, DynamoDb, InMemoryDb, JsonDb, RedisDb
 from agnodb.demo.model import OfflineModel
+from agnodb.testing.conformance.agents import AgentConformance
 from agnodb.testing.dynamodb_server import REGION
 
 STORES = ("memory", "json", "redis", "dynamodb")
@@ -93,3 +97,22 @@ async def test_agent_os_shows_it(database: Any) -> None:
         assert (await client.get("/sessions", params={"type": "agent"})).json()["data"] == []
         metrics = await client.get("/metrics")
         assert metrics.status_code == 200
+
+
+class TestTurns:
+    """Turns of one conversation that overlap."""
+
+    test_8_turns_at_once_lose_nothing = AgentConformance.test_8_turns_at_once_lose_nothing
+
+    @pytest.fixture
+    def db(self, database: Any) -> Any:
+        return database
+
+
+@pytest.mark.parametrize(
+    ("ours", "agnos"),
+    [(AsyncJsonDb, AgnosJsonDb), (JsonDb, AgnosJsonDb), (AsyncRedisDb, AgnosRedisDb), (RedisDb, AgnosRedisDb)],
+)
+def test_the_arguments_are_agnos_and_in_its_order(ours: Any, agnos: Any) -> None:
+    names = list(inspect.signature(agnos).parameters)
+    assert list(inspect.signature(ours).parameters)[: len(names)] == names
