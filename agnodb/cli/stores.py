@@ -26,6 +26,8 @@ class Opened(NamedTuple):
     agnos: Callable[[TableNames], Rows]
     put_aside: Callable[[TableNames], str]
     """Called when all was taken over; says what has become of agno's own."""
+    advice: Callable[[], list[str]] = list
+    """What is the matter with the way in which it is set up."""
 
 
 def _memory(_url: str, _prefix: str) -> Opened:
@@ -58,8 +60,24 @@ def _redis(url: str, prefix: str) -> Opened:
     client = client_of(url, asynchronous=False)
     kept = f"agno's keys ({prefix}:...) are left as they are"
     return Opened(
-        RedisStore(client, Keyspace(prefix)), lambda _names: agnos_layouts.in_redis(client, prefix), lambda _names: kept
+        RedisStore(client, Keyspace(prefix)),
+        lambda _names: agnos_layouts.in_redis(client, prefix),
+        lambda _names: kept,
+        lambda: _evictions(client),
     )
+
+
+def _evictions(client: Any) -> list[str]:
+    from agnodb.documents.stores.redis_clients import translate
+
+    try:
+        memory = client.info("memory")
+    except Exception as error:
+        raise translate(error) from error
+    policy = memory.get("maxmemory_policy")  # a cluster tells by server
+    if policy in (None, "noeviction") or not memory.get("maxmemory"):
+        return []
+    return [f"the server may drop records without a word: set maxmemory-policy to noeviction, it is {policy}"]
 
 
 _OPENERS: dict[str, Callable[[str, str], Opened]] = {
@@ -139,10 +157,11 @@ def current(place: StorePlace) -> None:
 
 
 def check(place: StorePlace) -> None:
-    """Exit with 0 if every record can be read and stands in its lists, 1 if not."""
+    """Exit with 0 if every record can be read and stands in its lists, and none can be dropped; 1 if not."""
     from agnodb.diagnosis.documents import differences
 
-    found = place.run(lambda repositories, _executor: differences(repositories))
+    opened = place.open()
+    found = opened.advice() + place.run_on(opened, lambda repositories, _executor: differences(repositories))
     for difference in found:
         typer.echo(difference)
     if found:

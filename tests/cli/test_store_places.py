@@ -26,6 +26,7 @@ from agnodb.errors import ConfigurationError
 from agnodb.filters import Page
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
+from agnodb.testing.valkey_server import ValkeyServer
 
 
 class CutOff(BaseException):
@@ -245,6 +246,16 @@ def test_check_names_what_is_wrong(redis_server: str, tmp_path: Path) -> None:
     JsonDb(tmp_path).sessions.upsert(a_session())
     (tmp_path / "agno_sessions" / "s.json").write_text("[")
     assert "damaged" in run("check", "--url", f"json://{tmp_path}").output
+
+
+def test_check_tells_of_a_server_that_drops_records() -> None:
+    with ValkeyServer.start() as server, Redis.from_url(server.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        assert "every record can be read" in says("check", "--url", server.url)  # without a limit it drops none
+        client.config_set("maxmemory", "100mb")
+        done = run("check", "--url", server.url)
+        assert done.exit_code == 1
+        assert "set maxmemory-policy to noeviction, it is allkeys-lru" in done.output
 
 
 def test_no_password_is_shown() -> None:
