@@ -32,9 +32,9 @@ def adopt(place: Place = None, schema: Schema = None, table: Table = None, apply
     target = chosen_place(place, None, schema, table)
     with target.errors():
         store = target.store()
-        if store is None:
+        opened = None if store is None else store.open()
+        if store is None or opened is None or opened.agnos is None:
             raise ConfigurationError("Adoption is for json:// and redis://: SQL tables of agno's are used as they are.")
-        opened = store.open()
         names = store.layout.names
         rows = opened.agnos(names)
         told = store.run_on(opened, lambda repositories, _: Adoption(repositories, rows, apply=apply).run())

@@ -29,7 +29,8 @@ Url = Annotated[
     str | None,
     typer.Option(
         "--url",
-        help="postgresql://, mysql://, mongodb://, redis://, json:///folder or sqlite:///file.db; else AGNODB_URL, else"
+        help="postgresql://, mysql://, mongodb://, redis://, dynamodb://, json:///folder or sqlite:///file.db;"
+        " else AGNODB_URL, else"
         " alembic.ini.",
     ),
 ]

@@ -23,8 +23,9 @@ class Opened(NamedTuple):
     """A store, and what agno's own adapter has in the same place."""
 
     store: DocumentStore
-    agnos: Callable[[TableNames], Rows]
-    put_aside: Callable[[TableNames], str]
+    agnos: Callable[[TableNames], Rows] | None = None
+    """None where it cannot be taken over."""
+    put_aside: Callable[[TableNames], str] = lambda _names: ""
     """Called when all was taken over; says what has become of agno's own."""
     advice: Callable[[], list[str]] = list
     """What is the matter with the way in which it is set up."""
@@ -33,7 +34,7 @@ class Opened(NamedTuple):
 def _memory(_url: str, _prefix: str) -> Opened:
     from agnodb.documents.stores.memory import MemoryStore
 
-    return Opened(MemoryStore(), lambda _names: {}, lambda _names: "")
+    return Opened(MemoryStore())
 
 
 def _json_files(url: str, _prefix: str) -> Opened:
@@ -80,11 +81,20 @@ def _evictions(client: Any) -> list[str]:
     return [f"the server may drop records without a word: set maxmemory-policy to noeviction, it is {policy}"]
 
 
+def _dynamodb(url: str, _prefix: str) -> Opened:
+    from agnodb.documents.stores.dynamodb import DynamoDbStore, Keyspace
+    from agnodb.documents.stores.dynamodb_clients import Place, client_of
+
+    place = Place.of(url)
+    return Opened(DynamoDbStore(place.table, Keyspace(), lambda: client_of(place, {}, asynchronous=False)))
+
+
 _OPENERS: dict[str, Callable[[str, str], Opened]] = {
     "memory:": _memory,
     "json://": _json_files,
     **{f"{scheme}{way}://": _redis for scheme in ("redis", "rediss", "valkey", "valkeys") for way in ("", "+cluster")},
     "unix://": _redis,
+    "dynamodb://": _dynamodb,
 }
 """How the URLs of stores begin. --schema is the prefix of keys, where a store has one."""
 

@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger
 
 from agnodb import clock
 from agnodb.documents.agnos_layouts import CONCEPTS, Rows
+from agnodb.documents.batches import in_parts
 from agnodb.documents.histories import History
 from agnodb.documents.indexes import HISTORIES
 from agnodb.documents.repositories import DocumentRepositories
@@ -83,8 +84,7 @@ class Adoption:
                 if concept == "sessions":
                     writes.append(History(repository.address(record.session_id, HISTORIES), None).write())
             if self._apply:
-                for some in parts(writes, self._most):
-                    await repository._executor.write(some)
+                await self._write(writes)
 
     def _new(self, concept: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """The records of rows by their keys; of two with one key the first."""
@@ -114,6 +114,11 @@ class Adoption:
         if made is not None and isinstance(made.type, BigInteger) and values.get("created_at") is None:
             values["created_at"] = clock.now()  # agno leaves it out in places; nobody knows it any more
         return kind(**values)
+
+    async def _write(self, writes: list[Write]) -> None:
+        """In as few parts as the store can; Refused where somebody else writes there meanwhile."""
+        async for _ in in_parts(self._repositories.sessions._executor, writes):
+            pass
 
     def _parts(self, records: dict[str, Any]) -> Iterable[dict[str, Any]]:
         """So many records as are written in one batch, with one document for all of them."""
@@ -162,7 +167,7 @@ class Adoption:
                 history = history.with_run()
                 writes.append(write)
         if writes and self._apply:
-            await repository._executor.write([history.write(), *writes])
+            await self._write([history.write(), *writes])
 
     # -- traces and their spans -----------------------------------------------------------------------------------
 

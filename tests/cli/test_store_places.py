@@ -21,11 +21,12 @@ from agno.tracing.schemas import Span, Trace
 from command_line import run, says
 from redis import Redis
 
-from agnodb import JsonDb, RedisDb
+from agnodb import DynamoDb, JsonDb, RedisDb
 from agnodb.errors import ConfigurationError
 from agnodb.filters import Page
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
+from agnodb.testing.dynamodb_server import REGION
 from agnodb.testing.valkey_server import ValkeyServer
 
 
@@ -230,6 +231,17 @@ def test_upgrade_check_current_and_inspect(place: Any) -> None:
     assert "every record can be read" in says("check", *options)
     assert run("sql", *options).exit_code == 2
     assert run("upgrade", "0001", *options).exit_code == 2
+
+
+def test_dynamodb_is_known_too(dynamodb_server: str) -> None:
+    url = f"dynamodb://{REGION}/agnodb-test-{uuid.uuid4().hex[:12]}?endpoint={dynamodb_server}"
+    assert "no revisions (head)" in says("upgrade", "--url", url)
+    with DynamoDb(db_url=url) as db:
+        db.sessions.upsert(a_session(created_at=1_700_000_000))
+    tables = {table["table"]: table for table in json.loads(says("inspect", url, "--json"))["tables"]}
+    assert tables["agno_sessions"]["rows"] == 1
+    assert "every record can be read" in says("check", "--url", url)
+    assert "Adoption is for json:// and redis://" in run("adopt", url).output
 
 
 def test_check_names_what_is_wrong(redis_server: str, tmp_path: Path) -> None:
