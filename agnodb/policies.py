@@ -62,7 +62,14 @@ class Policies:
     reported to it again: they get the error. It is not called inside `db.transaction()`, whose block gets the error,
     nor for a call that is cancelled, nor by repositories (`db.sessions`), whose errors nobody swallows."""
 
+    media: Any = None
+    """An `agnodb.media.ObjectStorage` (or AsyncObjectStorage), the one that agents have as `media_storage`: deleting
+    runs and sessions gives up what they have uploaded and no other run refers to. In `db.transaction()` that is after
+    its commit; in one that joins an application's session it is left to `agnodb media sweep`."""
+
     def __post_init__(self) -> None:
+        if self.media is not None and not hasattr(self.media, "awaiting"):
+            raise ConfigurationError("media is an ObjectStorage of agnodb.media.")
         if not isinstance(self.strict_owner, bool):
             raise ConfigurationError("strict_owner is True or False.")
         if self.on_conflict not in ("last_write_wins", "raise"):
@@ -94,12 +101,22 @@ class Policies:
 
         Raises ConfigurationError for one that is a coroutine function.
         """
-        hook = self.on_write_failed
+        hook, media = self.on_write_failed, None if self.media is None else _Blocking(self.media)
         if hook is None:
-            return self
+            return replace(self, media=media)
         if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
             raise ConfigurationError(_PLAIN)
-        return replace(self, on_write_failed=_plain(hook))
+        return replace(self, on_write_failed=_plain(hook), media=media)
+
+
+class _Blocking:
+    """Media whose coroutines never suspend."""
+
+    def __init__(self, media: Any) -> None:
+        self._media = media
+
+    def awaiting(self) -> Any:
+        return self._media.blocking()
 
 
 def _plain(hook: OnWriteFailed) -> OnWriteFailed:

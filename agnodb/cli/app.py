@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agnodb import __version__
-from agnodb.cli import adopt, demo, doctor, inspect, schema
+from agnodb.cli import adopt, demo, doctor, inspect, media, schema
 
 app = typer.Typer(
     name="agnodb",
@@ -20,6 +20,7 @@ schema.register(app)
 doctor.register(app)
 inspect.register(app)
 adopt.register(app)
+media.register(app)
 demo.register(app)
 
 

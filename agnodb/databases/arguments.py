@@ -169,6 +169,7 @@ class Policing(TypedDict, total=False):
     on_conflict: OnConflict
     counters: Sequence[str] | None
     on_write_failed: OnWriteFailed | None
+    media: Any
 
 
 _DEFAULTS: Mapping[str, Any] = {

@@ -137,7 +137,7 @@ class DatabaseCore(Store):
         place = _stable_id(settings.url, layout)
         statements = Statements(settings.dialect, tables_for(layout), settings.policies, place)
         self._statements = statements
-        Store.__init__(self, self._repositories_of(self._executor), objects(), place)
+        Store.__init__(self, self._repositories_of(self._executor), objects(), place, settings.policies.media)
         self._on_write_failed = settings.policies.on_write_failed
         self._run_cache = run_cache(settings.caching, shared=self.objects.shares_runs)
 
@@ -229,8 +229,9 @@ class DatabaseCore(Store):
         session of another kind of database, or one that cannot be used. That it leads to the same database is not
         checked.
         """
-        async with self._executor.transaction(session) as unit:
-            yield Transaction(unit, self._repositories_of, self.objects, self._place)
+        begun = self._executor.transaction(session)
+        async with self._in_transaction(begun, self._repositories_of, ours=session is None) as transaction:
+            yield transaction
 
     def _adapter(self, state: EngineState, engine: Any, theirs: type) -> Any:
         """agno's own adapter of class `theirs` on `engine`, which is that of `state`, with our schema and names."""

@@ -88,7 +88,7 @@ class DocumentCore(Store):
         self._tables = tables_for(settings.layout)
         self.collections = Collections(self._tables, settings.policies, place)
         self._executor = DocumentExecutor(clients, self.collections.indexes(), capabilities, threaded=threaded)
-        Store.__init__(self, self._repositories_of(self._executor), objects(), place)
+        Store.__init__(self, self._repositories_of(self._executor), objects(), place, settings.policies.media)
         self._on_write_failed = settings.policies.on_write_failed
         self._run_cache = run_cache(settings.caching, shared=self.objects.shares_runs)
 
@@ -126,8 +126,9 @@ class DocumentCore(Store):
         """
         if session is not None:
             raise UnsupportedOperationError("Here a transaction joins no other.")
-        async with self._executor.transaction() as unit:
-            yield Transaction(unit, self._repositories_of, self.objects, self._place)
+        begun = self._executor.transaction()
+        async with self._in_transaction(begun, self._repositories_of, ours=True) as transaction:
+            yield transaction
 
     async def close(self) -> None:
         """Give up the connections and files of this instance."""

@@ -176,7 +176,7 @@ class MongoCore(Store):
         server = id(clients) if settings.url is None else urls.hosts(settings.url)
         place = f"mongodb:{server}/{settings.db_name}#{settings.layout.key}"  # it is kept in snapshots: no secrets
         self._collections = Collections(self._tables, settings.policies, place, settings.layout.key)
-        Store.__init__(self, self._repositories_of(self._executor), objects(), place)
+        Store.__init__(self, self._repositories_of(self._executor), objects(), place, settings.policies.media)
         self._on_write_failed = settings.policies.on_write_failed
         self._run_cache = run_cache(settings.caching, shared=self.objects.shares_runs)
 
@@ -220,8 +220,9 @@ class MongoCore(Store):
         """
         if session is not None:
             raise UnsupportedOperationError("On MongoDB a transaction joins no other.")
-        async with self._executor.transaction() as unit:
-            yield Transaction(unit, self._repositories_of, self.objects, self._place)
+        begun = self._executor.transaction()
+        async with self._in_transaction(begun, self._repositories_of, ours=True) as transaction:
+            yield transaction
 
     async def close(self) -> None:
         """Close all connections of this instance, not those of a client that was passed in."""

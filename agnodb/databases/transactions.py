@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any
 from agnodb.agno.base import refused
 from agnodb.contracts.objects import Objects
 from agnodb.contracts.repositories import Repositories
+from agnodb.databases.media import Gone, watched
 from agnodb.databases.methods.all import AllMethods
+from agnodb.executors.media import MediaObjects
 
 
 class Store(AllMethods):
     """The repositories of one executor, and agno's flat methods over them."""
 
-    def __init__(self, repositories: Repositories, objects: Objects, place: str | None) -> None:
+    _media: MediaObjects | None = None
+
+    def __init__(self, repositories: Repositories, objects: Objects, place: str | None, media: Any = None) -> None:
         self.objects, self._place = objects, place
-        self.repositories = repositories
+        if media is not None:
+            self._media = media.awaiting()
+        self.repositories = repositories = watched(repositories, self._media)
         self.sessions, self.runs = repositories.sessions, repositories.runs
         self.memories, self.knowledge = repositories.memories, repositories.knowledge
         self.eval_runs, self.schema_versions = repositories.eval_runs, repositories.schema_versions
@@ -25,6 +31,18 @@ class Store(AllMethods):
         self.schedule_runs = repositories.schedule_runs
         self.traces, self.spans = repositories.traces, repositories.spans
         self.learnings, self.metrics = repositories.learnings, repositories.metrics
+
+    @contextlib.asynccontextmanager
+    async def _in_transaction(
+        self, begun: contextlib.AbstractAsyncContextManager[Any], make: Callable[[Any], Repositories], *, ours: bool
+    ) -> AsyncIterator[Transaction]:
+        """The transaction that `begun` begins. `make` gives the repositories over its unit. Media of what it deletes
+        are given up after its commit, if it is `ours` to know of."""
+        gone = None if self._media is None else Gone(self._media)
+        async with begun as unit:
+            yield Transaction(unit, lambda one: watched(make(one), self._media, gone), self.objects, self._place)
+        if gone is not None and ours:
+            await gone.release(self.repositories.runs)
 
 
 class Transaction(Store):

@@ -1,0 +1,72 @@
+"""`agnodb media check | sweep`: what is there and not needed, and the other way, on a database of each family."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agno.agent import Agent
+from agno.media import Image
+from typer.testing import CliRunner
+
+from agnodb import JsonDb, SqliteDb
+from agnodb.cli import app
+from agnodb.demo.model import OfflineModel
+from agnodb.media import ObjectStorage
+from agnodb.rules.media import MARKERS, OBJECTS, REMOVALS
+
+
+def run(*arguments: str) -> tuple[int, dict[str, Any]]:
+    result = CliRunner().invoke(app, ["media", *arguments, "--json"])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result.exit_code, json.loads(result.output)
+
+
+@pytest.mark.parametrize("family", ["sqlite", "json"])
+def test_check_and_sweep(tmp_path: Path, family: str) -> None:
+    url = f"sqlite:///{tmp_path}/a.db" if family == "sqlite" else f"json://{tmp_path}/rows"
+    db: Any = SqliteDb(db_url=url) if family == "sqlite" else JsonDb(db_path=f"{tmp_path}/rows")
+    folder = f"file://{tmp_path}/media"
+    media = ObjectStorage(folder)
+    agent = Agent(model=OfflineModel(), db=db, media_storage=media, store_media=True, telemetry=False)
+    for number in range(4):
+        agent.run("look", session_id=f"s{number}", images=[Image(content=b"picture %d" % number)])
+    given = ("--media", folder, "--url", url, "--older-than", "0")
+    code, found = run("check", *given)
+    assert (code, found["objects"], found["references"]) == (0, 4, 4)
+
+    keys = [db.get_session(f"s{n}", "agent").runs[0].input.images[0].media_reference.storage_key for n in range(4)]
+    db.delete_session("s0")  # a database without media=
+    (tmp_path / "media" / OBJECTS / keys[1].partition("/")[0]).unlink()
+    (tmp_path / "media" / MARKERS / keys[2]).unlink()
+    (tmp_path / "media" / OBJECTS / ("f" * 64)).write_bytes(b"nobody's")
+    died = tmp_path / "media" / REMOVALS / ("e" * 64) / ("0" * 32)
+    died.parent.mkdir(parents=True)
+    died.write_bytes(b"")
+    expected = {
+        "unreferenced": [keys[0]], "missing": [keys[1]], "unheld": [keys[2]], "unmarked": ["f" * 64],
+        "interrupted": [f"{REMOVALS}/{'e' * 64}/{'0' * 32}"],
+    }  # fmt: skip
+    code, found = run("check", *given)
+    assert code == 1
+    assert {name: found[name] for name in expected} == expected
+    code, found = run("sweep", *given)
+    assert code == 0
+    assert {name: found[name] for name in expected} == expected
+    assert not run("check", "--media", folder, "--url", url)[1]["unreferenced"]  # younger than an hour
+    run("sweep", *given, "--delete")
+    code, found = run("check", *given)
+    assert {name: found[name] for name in expected} == {**{name: [] for name in expected}, "missing": [keys[1]]}
+    assert found["objects"] == 2
+    assert media.exists(keys[2])
+    assert media.download(keys[3]) == b"picture 3"
+    assert not media.exists(keys[0])
+    db.close()
+
+
+def test_no_store() -> None:
+    result = CliRunner().invoke(app, ["media", "check", "--media", "ftp://x", "--url", "sqlite:///x.db"])
+    assert result.exit_code == 2
+    assert "s3://bucket/prefix" in result.output
