@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,10 +64,15 @@ class ObjectPlace:
         return cls(store, scheme, named)
 
 
+_used_in: set[int] = set()
+"""The process that has used obstore: its threads do not survive a fork, and a call in a child would wait for ever."""
+
+
 class ObjectStore:
     """The objects of one place. With `awaits` False no coroutine ever suspends: every call blocks.
 
-    Raises UnavailableError where the store does not answer, StorageError where it refuses.
+    Raises UnavailableError where the store does not answer, StorageError where it refuses, ConfigurationError in a
+    process whose parent has used an object store before the fork.
     """
 
     def __init__(self, place: ObjectPlace, *, awaits: bool) -> None:
@@ -109,6 +115,7 @@ class ObjectStore:
 
     async def any_in(self, folder: str) -> bool:
         """Whether there is an object in `folder`."""
+        _check_process()
         stream = self._obstore.list(self.place.store, f"{folder}/", chunk_size=1)
         try:
             if self._awaits:
@@ -122,6 +129,7 @@ class ObjectStore:
 
     async def all_in(self, folder: str) -> list[StoredObject]:
         """All objects in `folder`."""
+        _check_process()
         stream = self._obstore.list(self.place.store, f"{folder}/")
         try:
             found = await stream.collect_async() if self._awaits else stream.collect()
@@ -140,6 +148,7 @@ class ObjectStore:
         return str(signed)
 
     async def _do(self, name: str, *args: Any, missing: bool = False, **given: Any) -> Any:
+        _check_process()
         try:
             if self._awaits:
                 return await getattr(self._obstore, f"{name}_async")(self.place.store, *args, **given)
@@ -148,6 +157,12 @@ class ObjectStore:
             if missing and _is_missing(error):
                 return None
             raise _translated(error) from error
+
+
+def _check_process() -> None:
+    _used_in.add(os.getpid())
+    if len(_used_in) > 1:
+        raise ConfigurationError("An object store was used before this process was forked: use it after the fork only.")
 
 
 def _is_missing(error: Exception) -> bool:

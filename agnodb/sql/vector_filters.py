@@ -50,7 +50,7 @@ class Metadata(Protocol):
 
 
 class JsonbMetadata:
-    """See `Metadata`: those of PostgreSQL, where an index serves `contains`."""
+    """See `agnodb.sql.vector_filters.Metadata`. PostgreSQL's, where an index serves `contains`."""
 
     def bound(self, name: str) -> str:
         return f"CAST(:{name} AS text)"

@@ -1,4 +1,4 @@
-"""S3 for tests: moto's server, as a process of its own."""
+"""An object store for tests: S3 by moto's server, as a process of its own."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from agnodb.testing.processes import ServerProcess, free_port
 from agnodb.testing.servers import LOOPBACK, ServerUnavailableError
 
 
-class ObjectServer(ServerProcess):
-    """A server of S3's protocol on a free port of the loopback interface, in memory."""
+class S3Server(ServerProcess):
+    """A server on a free port of the loopback interface, whose objects are in memory."""
 
     def __init__(self, port: int, folder: Path) -> None:
         super().__init__([sys.executable, "-m", "moto.server", "-H", LOOPBACK, "-p", str(port)], port, folder)

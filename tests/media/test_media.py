@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -19,16 +21,15 @@ from agnodb.demo.model import OfflineModel
 from agnodb.executors.media import MediaObjects
 from agnodb.media import AsyncObjectStorage, ObjectStorage
 from agnodb.rules.media import MARKERS, OBJECTS, REMOVALS, key_of
-from agnodb.testing.object_server import ObjectServer
+from agnodb.testing.object_server import S3Server
 
 PICTURE, SOUND, TEXT = b"\x89PNG" + bytes(range(256)) * 40, b"RIFF" + b"\0\xff" * 5000, "Zebras é".encode() * 300
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[ObjectServer]:
-    server = ObjectServer.start()
-    yield server
-    server.stop()
+def s3() -> Iterator[S3Server]:
+    with S3Server.start() as server:
+        yield server
 
 
 @pytest.fixture(params=["file", "memory", "s3"])
@@ -38,7 +39,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
         return {"url": f"file://{tmp_path}/media of mine"}
     if request.param == "memory":
         return {"url": "memory://"}
-    server: ObjectServer = request.getfixturevalue("s3")
+    server: S3Server = request.getfixturevalue("s3")
     bucket = f"media-{uuid.uuid4().hex}"
     server.make_bucket(bucket)
     return {"url": f"s3://{bucket}/some/prefix", **server.options}
@@ -220,7 +221,7 @@ async def test_keys_of_others_are_not_there(place: dict[str, Any]) -> None:
         assert await media.delete(key)
 
 
-async def test_a_signed_url_gives_the_bytes(s3: ObjectServer) -> None:
+async def test_a_signed_url_gives_the_bytes(s3: S3Server) -> None:
     s3.make_bucket("signed")
     media = AsyncObjectStorage("s3://signed", **s3.options)
     key = await media.upload("a", PICTURE, mime_type="image/png")
@@ -243,6 +244,31 @@ async def test_a_store_that_does_not_answer(tmp_path: Path) -> None:
         agent = agent_of(db, media)
         await agent.arun("look", session_id="one", **given(0))  # agno keeps the bytes in the run then
         assert await db.delete_session("one")
+
+
+_FORKED = """
+import os, sys
+from agnodb.errors import ConfigurationError
+from agnodb.media import ObjectStorage
+
+media = ObjectStorage("file://" + sys.argv[1])
+if sys.argv[2] == "used":
+    media.upload("a", b"before")
+child = os.fork()
+if child == 0:
+    try:
+        media.upload("a", b"after")
+    except ConfigurationError:
+        os._exit(3)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize(("used", "expected"), [("used", 3), ("only made", 0)])
+def test_after_a_fork(tmp_path: Path, used: str, expected: int) -> None:
+    done = subprocess.run([sys.executable, "-c", _FORKED, str(tmp_path), used], timeout=60, check=False)
+    assert done.returncode == expected
 
 
 def test_arguments_that_cannot_be() -> None:

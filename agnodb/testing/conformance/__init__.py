@@ -29,6 +29,7 @@ from agnodb.testing.conformance.holding import HoldingConformance
 from agnodb.testing.conformance.instants import InstantConformance
 from agnodb.testing.conformance.knowledge import KnowledgeConformance
 from agnodb.testing.conformance.learnings import LearningConformance
+from agnodb.testing.conformance.media import MediaConformance
 from agnodb.testing.conformance.memories import MemoryConformance
 from agnodb.testing.conformance.merging import MergingConformance
 from agnodb.testing.conformance.metrics import MetricConformance
@@ -77,6 +78,7 @@ CONCEPTS = (
     MergingConformance,
     HoldingConformance,
     RunConformance,
+    MediaConformance,
     MemoryConformance,
     KnowledgeConformance,
     EvalRunConformance,
