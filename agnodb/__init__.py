@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agnodb.databases.mysql import AsyncMySQLDb, MySQLDb
     from agnodb.databases.postgres import AsyncPostgresDb, PostgresDb
     from agnodb.databases.redis import AsyncRedisDb, RedisDb
+    from agnodb.databases.singlestore import AsyncSingleStoreDb, SingleStoreDb
     from agnodb.databases.sqlite import AsyncSqliteDb, SqliteDb
     from agnodb.errors import (
         AgnoDbError,
@@ -45,6 +46,7 @@ _HOMES = {
     "AsyncMySQLDb": "agnodb.databases.mysql",
     "AsyncPostgresDb": "agnodb.databases.postgres",
     "AsyncRedisDb": "agnodb.databases.redis",
+    "AsyncSingleStoreDb": "agnodb.databases.singlestore",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
     "DynamoDb": "agnodb.databases.dynamodb",
     "InMemoryDb": "agnodb.databases.memory",
@@ -53,6 +55,7 @@ _HOMES = {
     "MySQLDb": "agnodb.databases.mysql",
     "PostgresDb": "agnodb.databases.postgres",
     "RedisDb": "agnodb.databases.redis",
+    "SingleStoreDb": "agnodb.databases.singlestore",
     "SqliteDb": "agnodb.databases.sqlite",
     "AgnoDbError": "agnodb.errors",
     "ConfigurationError": "agnodb.errors",
@@ -80,6 +83,7 @@ __all__ = [
     "AsyncMySQLDb",
     "AsyncPostgresDb",
     "AsyncRedisDb",
+    "AsyncSingleStoreDb",
     "AsyncSqliteDb",
     "ConfigurationError",
     "ConflictError",
@@ -96,6 +100,7 @@ __all__ = [
     "PostgresDb",
     "RedisDb",
     "SchemaOutdatedError",
+    "SingleStoreDb",
     "SqliteDb",
     "StaleVersionError",
     "StorageError",

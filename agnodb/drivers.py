@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from sqlalchemy import URL
 
 from agnodb.errors import ConfigurationError
-from agnodb.mysql_drivers import AIOMYSQL, PYMYSQL
+from agnodb.mysql_drivers import AIOMYSQL, PYMYSQL, SINGLESTORE_AIOMYSQL, SINGLESTORE_PYMYSQL
 from agnodb.urls import pooler_of, unknown_parameter
 
 Pooler = Literal["transaction", "none"]
@@ -107,6 +107,9 @@ def connect_arguments(url: URL, how: Connecting = NOTHING_GIVEN) -> tuple[URL, d
     if url.get_backend_name() == "mysql":
         driver = PYMYSQL if url.get_driver_name() == "pymysql" else AIOMYSQL
         return url.set(drivername=driver, query={}), _mysql(dict(url.query), how)
+    if url.get_backend_name() == "singlestore":
+        driver = SINGLESTORE_PYMYSQL if url.get_driver_name() == "pymysql" else SINGLESTORE_AIOMYSQL
+        return url.set(drivername=driver, query={}), _singlestore(dict(url.query), how)
     query = {name: str(value) for name, value in url.query.items()}
     place: dict[str, str] = {name: query.pop(name) for name in ("host", "port") if name in query}
     query.pop("pgbouncer", None)
@@ -191,11 +194,24 @@ def _mysql(query: dict[str, Any], how: Connecting) -> dict[str, Any]:
     if how.statement_timeout is not None:
         said += f" /*M! , max_statement_time = {how.statement_timeout} */"
         said += f" /*!50708 , max_execution_time = {math.ceil(how.statement_timeout * 1000)} */"
+    return {**_over_mysql(query, how), "init_command": said}
+
+
+def _singlestore(query: dict[str, Any], how: Connecting) -> dict[str, Any]:
+    """As `_mysql`: SingleStore is strict by itself, and knows one isolation level."""
+    if how.statement_timeout is not None:
+        raise ConfigurationError("SingleStore has no statement_timeout for a connection: use its resource pools.")
+    if how.lock_timeout is None:
+        return _over_mysql(query, how)
+    said = f"SET SESSION lock_wait_timeout = {math.ceil(how.lock_timeout)}"
+    return {**_over_mysql(query, how), "init_command": said}
+
+
+def _over_mysql(query: dict[str, Any], how: Connecting) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "autocommit": True,
         "charset": "utf8mb4",
         "connect_timeout": math.ceil(_connect_timeout(query, how) or 31536000),
-        "init_command": said,
         "program_name": how.application_name or APPLICATION_NAME,
         "client_flag": _FOUND_ROWS | _MULTI_STATEMENTS,
     }

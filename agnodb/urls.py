@@ -33,6 +33,11 @@ _DRIVERS = {
     "mariadb+aiomysql": "mysql+aiomysql",
     "mariadb+asyncmy": "mysql+aiomysql",
     "mariadb+pymysql": "mysql+aiomysql",
+    "singlestore": "singlestore+aiomysql",
+    "singlestore+aiomysql": "singlestore+aiomysql",
+    "singlestore+pymysql": "singlestore+aiomysql",
+    "singlestoredb": "singlestore+aiomysql",
+    "singlestoredb+mysql": "singlestore+aiomysql",
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
     "sqlite+pysqlite": "sqlite+aiosqlite",
@@ -86,7 +91,7 @@ def async_url(url: str | URL) -> URL:
 
 
 def backend_of(url: URL) -> str:
-    """The database behind `url`: ``postgresql`` or ``sqlite``."""
+    """The database behind `url`: ``postgresql``, ``mysql``, ``singlestore`` or ``sqlite``."""
     return url.get_backend_name()
 
 
@@ -158,7 +163,7 @@ def _from_text(text: str) -> URL:
         return _sqlite(make_url(f"sqlite:{rest}").set(drivername=drivername))
     identity, place = _identity_and_place(rest[2:])
     user, password_follows, password = identity.partition(":")
-    made = _mysql if drivername.startswith("mysql") else _postgresql
+    made = _mysql if drivername.startswith(("mysql", "singlestore")) else _postgresql
     return made(
         drivername,
         username=_decoded(user) or None,
@@ -179,7 +184,7 @@ def _from_url(url: URL) -> URL:
     else:
         hosts = "" if url.host is None else f"[{url.host}]" if ":" in url.host else url.host
         hosts += f":{url.port}" if url.port else ""
-    made = _mysql if drivername.startswith("mysql") else _postgresql
+    made = _mysql if drivername.startswith(("mysql", "singlestore")) else _postgresql
     return made(
         drivername,
         username=url.username,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Place = Annotated[str | None, typer.Argument(metavar="[URL]", help="The same as --url.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 
-_DRIVERS = re.compile(r"^(postgresql|mysql|sqlite)\+(?:asyncpg|aiomysql|aiosqlite)://")
+_DRIVERS = re.compile(r"^(postgresql|mysql|singlestore|sqlite)\+(?:asyncpg|aiomysql|aiosqlite)://")
 
 
 class ShownTarget(Target):

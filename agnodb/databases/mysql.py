@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, Self, Unpack
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agnodb.agno.base import served_by_agno
-from agnodb.config import DEFAULT_SCHEMA
 from agnodb.databases.arguments import (
     Caching,
     CommonTables,
@@ -19,20 +17,13 @@ from agnodb.databases.arguments import (
     Pooling,
     SchemaCreation,
     as_in_agno,
-    connecting_of,
-    rebuilt_arguments,
-    rebuilt_url,
 )
-from agnodb.databases.core import Settings
-from agnodb.databases.sql import SqlDatabase
-from agnodb.databases.sync_sql import SyncSqlDatabase
-from agnodb.drivers import connect_arguments
-from agnodb.errors import ConfigurationError
+from agnodb.databases.servers import ServerDatabase, ServerKind, SyncServerDatabase, rebuilt_on_server
 from agnodb.executors.engines import blocking_mysql_engine, mysql_engine
 from agnodb.sql.dialects import MySQLDialect
-from agnodb.urls import async_url, require_driver
 
 _EXAMPLE = "mysql://user:password@localhost:3306/agno"
+_MYSQL = ServerKind("MySQL", _EXAMPLE, ("mysql", "mariadb"), "pymysql", MySQLDialect)
 
 
 class _Connecting(Pooling, total=False):
@@ -50,7 +41,7 @@ class MySQLArguments(CommonTables, SchemaCreation, _FurtherTables, _Connecting, 
 
 
 @served_by_agno("agno.db.mysql.AsyncMySQLDb")
-class AsyncMySQLDb(SqlDatabase):
+class AsyncMySQLDb(ServerDatabase):
     """Sessions, runs, memories and the rest in MySQL 8.0 or MariaDB 10.6 and later, over aiomysql.
 
     `db_url` is an ordinary ``mysql://user:password@host:3306/database``, with TLS as the provider writes it
@@ -79,11 +70,9 @@ class AsyncMySQLDb(SqlDatabase):
         db_schema: str | None = None,
         **given: Unpack[MySQLArguments],
     ) -> None:
-        url = async_url(_needed(db_url)) if db_engine is None else db_engine.url
+        url = _MYSQL.url(db_url) if db_engine is None else db_engine.url
         arguments = {**given, "id": id, "db_engine": db_engine, "db_schema": db_schema}
-        settings = mysql_settings("async_mysql", arguments, url)
-        super().__init__(settings, lambda: mysql_engine(settings.url, settings.connecting), db_engine)
-        self.db_url, self.db_schema = db_url, settings.layout.schema or DEFAULT_SCHEMA
+        super().__init__(_MYSQL.settings("async_mysql", arguments, url), mysql_engine, db_url, db_engine)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -91,11 +80,11 @@ class AsyncMySQLDb(SqlDatabase):
 
         Raises ConfigurationError when there is a hidden password and no such variable for the same database.
         """
-        return cls(**_rebuilt(data))
+        return cls(**rebuilt_on_server(data))
 
 
 @served_by_agno("agno.db.mysql.MySQLDb")
-class MySQLDb(SyncSqlDatabase):
+class MySQLDb(SyncServerDatabase):
     """As `AsyncMySQLDb`, for code without an event loop: every call blocks. Over PyMySQL."""
 
     @as_in_agno
@@ -107,48 +96,15 @@ class MySQLDb(SyncSqlDatabase):
         db_url: str | None = None,
         **given: Unpack[MySQLArguments],
     ) -> None:
-        url = async_url(_needed(db_url)).set(drivername="mysql+pymysql") if db_engine is None else db_engine.url
+        url = _MYSQL.blocking_url(db_url) if db_engine is None else db_engine.url
         arguments = {**given, "id": id, "db_engine": db_engine, "db_schema": db_schema}
-        settings = mysql_settings("mysql", arguments, url)
-        super().__init__(settings, lambda: blocking_mysql_engine(settings.url, settings.connecting), db_engine)
-        self.db_url, self.db_schema = db_url, settings.layout.schema or DEFAULT_SCHEMA
+        super().__init__(_MYSQL.settings("mysql", arguments, url), blocking_mysql_engine, db_url, db_engine)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """See `AsyncMySQLDb.from_dict`."""
-        return cls(**_rebuilt(data))
+        return cls(**rebuilt_on_server(data))
 
 
 # agno's MigrationManager tells databases apart by this name, and would run its own DDL on our tables.
 AsyncMySQLDb.__name__, MySQLDb.__name__ = "AgnodbAsyncMySQLDb", "AgnodbMySQLDb"
-
-
-def _rebuilt(data: Mapping[str, Any]) -> dict[str, Any]:
-    url = rebuilt_url(data.get("db_url"), os.environ.get("AGNODB_URL"))
-    return {**rebuilt_arguments(data), "db_url": url, "db_schema": data.get("db_schema")}
-
-
-def mysql_settings(kind: str, arguments: Mapping[str, Any], url: URL) -> Settings:
-    """The settings of a MySQL database's constructor `arguments`. Raises ConfigurationError."""
-    if url.get_backend_name() not in ("mysql", "mariadb"):
-        raise ConfigurationError(f"A MySQL URL is needed, like {_EXAMPLE}")
-    connecting = connecting_of(arguments)
-    if arguments.get("db_engine") is None:
-        connect_arguments(url, connecting)  # what is wrong is told here, and not at the first call
-        require_driver(url)
-    schema = arguments.get("db_schema") or DEFAULT_SCHEMA
-    return Settings.of(
-        kind=kind,
-        url=url,
-        dialect=MySQLDialect(),
-        schema=schema,
-        arguments=arguments,
-        connecting=connecting,
-        place={"db_schema": schema},
-    )
-
-
-def _needed(url: str | None) -> str:
-    if url is None:
-        raise ConfigurationError(f"MySQL needs a db_url or a db_engine. A URL looks like {_EXAMPLE}")
-    return url

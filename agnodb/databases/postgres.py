@@ -27,17 +27,17 @@ from agnodb.databases.arguments import (
     ServerConnecting,
     as_in_agno,
     connecting_of,
-    rebuilt_arguments,
     rebuilt_url,
 )
 from agnodb.databases.core import Settings
-from agnodb.databases.sql import SqlDatabase
-from agnodb.databases.sync_sql import SyncSqlDatabase
-from agnodb.drivers import Connecting, connect_arguments
+from agnodb.databases.servers import ServerDatabase, ServerKind, SyncServerDatabase, rebuilt_on_server
+from agnodb.drivers import Connecting
 from agnodb.errors import ConfigurationError
 from agnodb.executors.engines import blocking_direct_engine, blocking_postgres_engine, direct_engine, postgres_engine
 from agnodb.sql.dialects import PostgresDialect
-from agnodb.urls import EXAMPLES, async_url, direct_url, pooler_of, require_driver
+from agnodb.urls import EXAMPLES, async_url, direct_url, pooler_of
+
+_POSTGRESQL = ServerKind("PostgreSQL", EXAMPLES, ("postgresql",), "psycopg", PostgresDialect)
 
 
 class _Tail(SchemaCreation, SandboxTable, ServerConnecting, Policing, Caching, total=False):
@@ -55,7 +55,7 @@ class PostgresArguments(
 
 
 @served_by_agno("agno.db.postgres.AsyncPostgresDb")
-class AsyncPostgresDb(SqlDatabase):
+class AsyncPostgresDb(ServerDatabase):
     """Sessions, runs, memories and the rest in PostgreSQL, over asyncpg or psycopg 3.
 
     `db_url` is an ordinary ``postgresql://user:password@host:5432/database``; ``postgresql+psycopg://`` takes psycopg.
@@ -92,11 +92,10 @@ class AsyncPostgresDb(SqlDatabase):
         db_schema: str | None = None,
         **given: Unpack[AsyncPostgresArguments],
     ) -> None:
-        url = async_url(_needed(db_url)) if db_engine is None else db_engine.url
+        url = _POSTGRESQL.url(db_url) if db_engine is None else db_engine.url
         arguments = {**given, "id": id, "db_engine": db_engine, "db_schema": db_schema}
         settings = postgres_settings("async_postgres", arguments, url, direct_engine)
-        super().__init__(settings, lambda: postgres_engine(settings.url, settings.connecting), db_engine)
-        self.db_url, self.db_schema = db_url, settings.layout.schema or DEFAULT_SCHEMA
+        super().__init__(settings, postgres_engine, db_url, db_engine)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -108,7 +107,7 @@ class AsyncPostgresDb(SqlDatabase):
 
 
 @served_by_agno("agno.db.postgres.PostgresDb")
-class PostgresDb(SyncSqlDatabase):
+class PostgresDb(SyncServerDatabase):
     """As `AsyncPostgresDb`, for code without an event loop: every call blocks. Over psycopg 3."""
 
     @as_in_agno
@@ -119,11 +118,10 @@ class PostgresDb(SyncSqlDatabase):
         db_schema: str | None = None,
         **given: Unpack[PostgresArguments],
     ) -> None:
-        url = _blocking(async_url(_needed(db_url))) if db_engine is None else db_engine.url
+        url = _POSTGRESQL.blocking_url(db_url) if db_engine is None else db_engine.url
         arguments = {**given, "db_engine": db_engine, "db_schema": db_schema}
         settings = postgres_settings("postgres", arguments, url, blocking_direct_engine)
-        super().__init__(settings, lambda: blocking_postgres_engine(settings.url, settings.connecting), db_engine)
-        self.db_url, self.db_schema = db_url, settings.layout.schema or DEFAULT_SCHEMA
+        super().__init__(settings, blocking_postgres_engine, db_url, db_engine)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -141,9 +139,7 @@ def _rebuilt(data: Mapping[str, Any]) -> dict[str, Any]:
     Passwords that are hidden in it are taken from `AGNODB_URL` and `AGNODB_MIGRATIONS_URL`.
     """
     return {
-        **rebuilt_arguments(data),
-        "db_url": rebuilt_url(data.get("db_url"), os.environ.get("AGNODB_URL")),
-        "db_schema": data.get("db_schema"),
+        **rebuilt_on_server(data),
         "migrations_url": rebuilt_url(
             data.get("migrations_url"), os.environ.get("AGNODB_MIGRATIONS_URL"), "AGNODB_MIGRATIONS_URL"
         ),
@@ -157,22 +153,14 @@ def postgres_settings(
 
     `direct` makes an engine that goes past a pooler.
     """
-    if url.get_backend_name() != "postgresql":
-        raise ConfigurationError(f"A PostgreSQL URL is needed, like {EXAMPLES.split(' ')[0]}")
     connecting = connecting_of(arguments)
-    if arguments.get("db_engine") is None:
-        connect_arguments(url, connecting)  # what is wrong is told here, and not at the first call
-        require_driver(url)
     schema = DEFAULT_SCHEMA if arguments.get("db_schema") is None else arguments.get("db_schema")
     way = _way_of_migrations(url, arguments.get("migrations_url"), connecting)
-    return Settings.of(
-        kind=kind,
-        url=url,
-        dialect=PostgresDialect(),
+    return _POSTGRESQL.settings(
+        kind,
+        arguments,
+        url,
         schema=schema,
-        arguments=arguments,
-        connecting=connecting,
-        place={"db_schema": schema or DEFAULT_SCHEMA},
         migrations_url=None if arguments.get("migrations_url") is None else way,
         direct=None if way is None else lambda: direct(way, connecting),
     )
@@ -185,13 +173,3 @@ def _way_of_migrations(url: URL, given: str | None, connecting: Connecting) -> U
     if pooler_of(way) is not None and (past := direct_url(way)) is None:
         raise ConfigurationError("migrations_url goes through a pooler too. It must lead to the server itself.")
     return way if pooler_of(way) is None else past
-
-
-def _needed(url: str | None) -> str:
-    if url is None:
-        raise ConfigurationError(f"PostgreSQL needs a db_url or a db_engine. A URL looks like {EXAMPLES}")
-    return url
-
-
-def _blocking(url: URL) -> URL:
-    return url.set(drivername="postgresql+psycopg") if url.get_backend_name() == "postgresql" else url

@@ -102,7 +102,7 @@ def _absent(concept: str, table: Table) -> TableContents:
 def _sizes(connection: Connection, layout: Layout) -> dict[str, _Size]:
     """The size of every table that exists."""
     if layout.schema is not None:  # SQLite has no schemas
-        statement = _MYSQL_SIZES if connection.dialect.name == "mysql" else _POSTGRESQL_SIZES
+        statement = _POSTGRESQL_SIZES if backend_of(connection.engine.url) == "postgresql" else _MYSQL_SIZES
         rows = connection.execute(statement, {"schema": layout.schema})
         return {name: _Size(size, estimate) for name, size, estimate in rows}
     sizes: Mapping[str, int] = {}

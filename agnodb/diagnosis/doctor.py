@@ -69,7 +69,7 @@ async def _look(url: URL, engine: AsyncEngine, connection: AsyncConnection, layo
     server: PostgresFacts | MySQLFacts | SqliteFacts
     if backend_of(url) == "postgresql":
         server = await postgresql.read_server(url, engine, connection, layout)
-    elif backend_of(url) == "mysql":
+    elif backend_of(url) in ("mysql", "singlestore"):
         server = await mysql.read_server(connection)
     else:
         server = await sqlite.read_file(connection)

@@ -23,7 +23,7 @@ FAR_MS = 20.0
 """A round trip that takes longer than this is felt: a turn of an agent makes several."""
 
 OLDEST_SQLITE = (3, 35)
-OLDEST_MARIADB, OLDEST_MYSQL = (10, 6), (8, 0)
+OLDEST = {"MariaDB": (10, 6), "SingleStore": (8, 0), "MySQL": (8, 0)}
 
 LEAST_PACKET = 16 * 1024 * 1024
 """Bytes. A long conversation is one document of some megabytes."""
@@ -78,9 +78,9 @@ def _about_latency(latency: Latency | None) -> Iterator[Finding]:
 
 
 def _about_mysql(facts: MySQLFacts) -> Iterator[Finding]:
-    kind = "MariaDB" if "mariadb" in facts.version.lower() else "MySQL"
+    kind = next((name for name in OLDEST if name.lower() in facts.version.lower()), "MySQL")
     number = tuple(int(part) for part in facts.version.split("-")[0].split(".")[:2] if part.isdecimal())
-    oldest = OLDEST_MARIADB if kind == "MariaDB" else OLDEST_MYSQL
+    oldest = OLDEST[kind]
     if number < oldest:
         mend = f"Upgrade the server to {'.'.join(map(str, oldest))} or later."
         yield Finding("server", Severity.ERROR, f"{kind} {facts.version} is too old.", mend)

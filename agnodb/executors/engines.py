@@ -126,7 +126,7 @@ def mysql_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
 
 def blocking_mysql_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
     """As `mysql_engine`, on PyMySQL."""
-    address, arguments = connect_arguments(url.set(drivername="mysql+pymysql"), how)
+    address, arguments = connect_arguments(url.set(drivername=f"{url.get_backend_name()}+pymysql"), how)
     return create_engine(address, connect_args=arguments, execution_options={ON_DRIVER: OnPyMySQL()}, **_pool(how))
 
 

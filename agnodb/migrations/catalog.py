@@ -46,6 +46,10 @@ _MYSQL_SCHEMA = text("SELECT 1 FROM information_schema.schemata WHERE schema_nam
 _SQLITE_INDEXES = text("SELECT name, tbl_name, 1 FROM sqlite_master WHERE type = 'index'")
 
 
+BYTEWISE = "utf8mb4_bin"
+"""The collation of MySQL in all its kinds and versions that compares byte by byte."""
+
+
 @dataclass(frozen=True)
 class IndexState:
     """An index that exists. An invalid one is left behind by a CREATE INDEX CONCURRENTLY that failed."""
@@ -92,6 +96,16 @@ def read_catalog(connection: Connection, schema: str | None) -> Catalog:
     for name, table, valid in indexes:
         catalog.indexes[name] = IndexState(table, bool(valid))
     return catalog
+
+
+def collation_of(catalog: Catalog, tables: Iterable[str], dialect: Any) -> str:
+    """How the texts of a new table of MySQL are compared: as in the `tables` that are there, or two could not be
+    joined; else byte by byte, trailing blanks included. `dialect`: SQLAlchemy's, None for SQL that is written down."""
+    known = (catalog.collations.get((table, "session_id")) for table in tables)
+    there = next((collation for collation in known if collation), None)
+    if there is not None or dialect is None:
+        return there or BYTEWISE
+    return "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
 
 
 def read_triggers(connection: Connection, schema: str | None) -> set[tuple[str, str]]:

@@ -22,6 +22,7 @@ from agnodb.migrations.catalog import read_catalog, read_triggers
 from agnodb.migrations.head import HEAD, REVISIONS
 from agnodb.migrations.steps import read_revision
 from agnodb.models import tables_for
+from agnodb.mysql_drivers import is_singlestore
 
 
 def differences(connection: Connection, layout: Layout) -> list[str]:
@@ -53,7 +54,7 @@ def comparison_options(connection: Connection, layout: Layout) -> dict[str, Any]
         else:
             connection.execute(text("SET LOCAL search_path TO pg_catalog"))
     names = layout.names.all()
-    mysql = connection.dialect.name == "mysql"
+    mysql, singlestore = connection.dialect.name == "mysql", is_singlestore(connection.dialect)
 
     def include_name(name: str | None, kind: str, _parents: Any) -> bool:
         if kind == "schema":
@@ -64,6 +65,8 @@ def comparison_options(connection: Connection, layout: Layout) -> dict[str, Any]
         item: SchemaItem, _name: str | None, kind: str, reflected: bool, compare_to: SchemaItem | None
     ) -> bool:
         if kind == "index" and mysql:  # one over some rows only stands for itself by a computed column there
+            return False
+        if kind in ("foreign_key_constraint", "unique_constraint") and singlestore:  # it keeps none
             return False
         return compare_to is not None or not (reflected or isinstance(item, Index))
 
@@ -83,7 +86,7 @@ def missing_indexes(connection: Connection, layout: Layout) -> list[Index]:
     Asked of the catalog: reflection leaves out indexes over expressions (SQLite) and calls invalid ones good.
     """
     tables = tables_for(layout)
-    catalog = read_catalog(connection, layout.schema)
+    catalog, singlestore = read_catalog(connection, layout.schema), is_singlestore(connection.dialect)
     wanted = [
         index
         for table in tables.metadata.sorted_tables
@@ -91,6 +94,7 @@ def missing_indexes(connection: Connection, layout: Layout) -> list[Index]:
         for index in sorted(table.indexes, key=lambda index: str(index.name))
         if index._ddl_if is None or index._ddl_if.dialect == connection.dialect.name
         if connection.dialect.name != "mysql" or all(isinstance(part, Column) for part in index.expressions)
+        if not (index.unique and singlestore)
     ]
     states = {index: catalog.indexes.get(str(index.name)) for index in wanted}
     return [index for index, state in states.items() if state is None or not state.valid]

@@ -4,6 +4,8 @@ PostgreSQL: a session's advisory lock, polled outside any transaction. A blockin
 that CREATE INDEX CONCURRENTLY of the one who has the lock waits for: a deadlock. The lock goes with its
 connection, so a migrator that dies leaves none behind, and the same connection does the work.
 
+SingleStore has no such lock: a row, locked in a transaction of a second connection, which is gone with that one.
+
 MySQL: GET_LOCK, polled, and gone with its connection too. No statement of a revision is undone when a later one
 fails: each makes only what is missing, and the revision is noted last.
 
@@ -21,17 +23,21 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Column, Integer, MetaData, Table, select, text
+from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.schema import CreateSchema, CreateTable
 
 from agnodb.config import Layout
 from agnodb.errors import UnavailableError
+from agnodb.mysql_drivers import is_singlestore
 from agnodb.sql.failures import errno_of
 
 WAIT_SECONDS = 120.0
 """How long to wait for another migrator before UnavailableError."""
 
+_HAS_DATABASE = text("SELECT 1 FROM information_schema.schemata WHERE schema_name = :schema")
 _POLL_SECONDS = (0.05, 0.15)
 _SQLITE_BUSY, _SQLITE_LOCKED = 5, 6
 
@@ -51,6 +57,8 @@ async def migrating(
         name = engine.dialect.name
         if name == "sqlite":
             exclusive = _write_lock(connection, wait)
+        elif is_singlestore(engine.dialect):
+            exclusive = _row_lock(engine, connection, layout, wait)
         else:
             exclusive = _server_lock(connection, _LOCKS[name], layout, wait)
         async with exclusive:
@@ -100,6 +108,32 @@ async def _server_lock(
         # Never back to the pool: after an error, or a cancelled call, it would take the lock along.
         with suppress(Exception):
             await connection.invalidate()
+
+
+@asynccontextmanager
+async def _row_lock(
+    engine: AsyncEngine, connection: AsyncConnection, layout: Layout, wait: float
+) -> AsyncIterator[None]:
+    """The lock of a row in a table that has one row, whose transaction stays open: DDL commits that of its own."""
+    table = Table("agnodb_migrating", MetaData(schema=layout.schema), Column("id", Integer, primary_key=True))
+    if layout.schema is not None and not await connection.scalar(_HAS_DATABASE, {"schema": layout.schema}):
+        await connection.execute(CreateSchema(layout.schema, if_not_exists=True))
+    await connection.execute(CreateTable(table, if_not_exists=True))
+    await connection.execute(mysql.insert(table).values(id=1).prefix_with("IGNORE"))
+    await connection.rollback()
+    deadline = time.monotonic() + wait
+    async with engine.connect() as holder:
+        while True:
+            try:
+                await holder.execute(select(table.c.id).with_for_update())
+                break
+            except OperationalError as error:
+                await holder.rollback()
+                if not lock_timed_out(error):
+                    raise
+            await _pause(holder, deadline)
+        yield
+        await holder.rollback()
 
 
 @asynccontextmanager

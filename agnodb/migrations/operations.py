@@ -27,14 +27,13 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import Constraint, CreateColumn, CreateSchema
 from sqlalchemy.sql.elements import TextClause
 
 from agnodb import clock
 from agnodb.config import Layout, object_name
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
-from agnodb.migrations.catalog import Catalog, IndexState, read_catalog
+from agnodb.migrations.catalog import BYTEWISE, Catalog, IndexState, collation_of, read_catalog
 from agnodb.migrations.fields import (
     AnyLength,
     Epoch,
@@ -50,6 +49,8 @@ from agnodb.migrations.fields import (
 )
 from agnodb.migrations.quoting import identifier, verbatim
 from agnodb.migrations.triggers import Notes
+from agnodb.migrations.version_table import insert_absent
+from agnodb.mysql_drivers import is_singlestore
 
 __all__ = [
     "AnyLength",
@@ -144,8 +145,11 @@ class SchemaOperations:
         self.create_schema()
         columns = [field.column() for field in fields]
         options: dict[str, Any] = {"schema": self._layout.schema, "if_not_exists": self.offline}
-        if self._mysql:
-            collation = self._collation()
+        if self._singlestore:
+            options |= {"mysql_collate": BYTEWISE}
+        elif self._mysql:
+            known = None if self.offline else self._context.dialect
+            collation = collation_of(self.catalog, self._names.values(), known)
             charset = collation.partition("_")[0]
             options |= {"mysql_engine": "InnoDB", "mysql_charset": charset, "mysql_collate": collation}
             self.catalog.collations |= {(table, c.name): collation for c in columns if isinstance(c.type, String)}
@@ -247,13 +251,14 @@ class SchemaOperations:
     def _create_mysql_index(
         self, concept: str, index: str, columns: Sequence[str | TextClause], unique: bool, where: str | None
     ) -> None:
-        """MariaDB has no index over an expression, and neither has one over some rows only.
+        """MariaDB has no index over an expression, and neither has one over some rows only. SingleStore has no unique
+        one without its shard key (see `agnodb.sql.dialects.keys`), and does not bound its texts.
 
         The former is left out, as it only makes lists faster. For the latter a column that is computed and not stored
         is NULL in the rows that do not count: NULLs are no duplicates.
         """
         table, names = self.table(concept), [str(column) for column in columns]
-        if any(isinstance(column, TextClause) for column in columns):
+        if any(isinstance(column, TextClause) for column in columns) or (unique and self._singlestore):
             return
         if where is not None:
             computed = object_name(f"agnodb_{'_'.join(names)}_unique")
@@ -266,7 +271,8 @@ class SchemaOperations:
         # An index holds 3,072 bytes, four for each character: of several texts it has what fits into agno's columns.
         texts = [name for name in names if self.catalog.collations.get((table, name))]
         lengths = dict.fromkeys(texts, 120) if len(texts) > 1 else {}
-        self._op.create_index(index, table, names, schema=self._layout.schema, unique=unique, mysql_length=lengths)
+        options: dict[str, Any] = {} if self._singlestore else {"mysql_length": lengths}
+        self._op.create_index(index, table, names, schema=self._layout.schema, unique=unique, **options)
         self.catalog.indexes[index] = IndexState(table, True)
 
     def drop_index(self, concept: str, *columns: str, name: str | None = None, only: str | None = None) -> None:
@@ -320,7 +326,7 @@ class SchemaOperations:
             if concept != "schema_versions":
                 times = {"created_at": moment, "updated_at": moment}
                 values = {"table_name": table, "version": version, **times}
-                self._op.execute(_insert_absent(versions, values, self._context.dialect.name))
+                self._op.execute(insert_absent(versions, values, self._context.dialect.name))
 
     def table(self, concept: str) -> str:
         """The name of the table of `concept`."""
@@ -334,15 +340,9 @@ class SchemaOperations:
     def _mysql(self) -> bool:
         return self._context.dialect.name == "mysql"
 
-    def _collation(self) -> str:
-        """How the texts of a new table are compared: as in the tables that are there, or two could not be joined;
-        else byte by byte, trailing blanks included."""
-        known = (self.catalog.collations.get((table, "session_id")) for table in self._names.values())
-        there = next((collation for collation in known if collation), None)
-        if there is not None or self.offline:
-            return there or "utf8mb4_bin"
-        mariadb: bool = getattr(self._context.dialect, "is_mariadb", False)
-        return "utf8mb4_nopad_bin" if mariadb else "utf8mb4_0900_bin"
+    @property
+    def _singlestore(self) -> bool:
+        return is_singlestore(self._context.dialect)
 
     @property
     def catalog(self) -> Catalog:
@@ -386,13 +386,6 @@ class SchemaOperations:
     def _quoted(self, name: str) -> str:
         parts = [self._layout.schema, name] if self._layout.schema else [name]
         return ".".join(identifier(part, self._context.dialect) for part in parts)
-
-
-def _insert_absent(table: Table, values: Mapping[str, Any], dialect: str) -> Any:
-    if dialect == "mysql":
-        return mysql.insert(table).values(values).prefix_with("IGNORE")
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table).values(values).on_conflict_do_nothing()
 
 
 def _version(stamp: str) -> tuple[int, ...]:

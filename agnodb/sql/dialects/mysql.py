@@ -38,12 +38,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 
 from agnodb.sql.dialects.base import LIKE_ESCAPE, Dialect
-from agnodb.sql.dialects.steps import Absent, Changed, NumberedRun, Put, Upsert, excluded
+from agnodb.sql.dialects.steps import Absent, Changed, NumberedRun, Put, Upsert, as_values, excluded
 from agnodb.sql.executor import Steps
 from agnodb.sql.ownership import may_write
 
 _EPOCH_DAY = literal_column("719528", BigInteger)  # TO_DAYS('1970-01-01')
-_PLAN = "agnodb_plan"
+PLAN = "agnodb_plan"
 _TYPES: Any = mysql.dialect()
 
 
@@ -51,12 +51,14 @@ class MySQLDialect(Dialect):
     """MySQL and MariaDB."""
 
     writes_nest = False
+    inserted = staticmethod(as_values)
+    """How the row of an upsert is inserted."""
 
     def longest(self, column: Column[Any]) -> int | None:
         return getattr(column.type.dialect_impl(_TYPES), "length", None)
 
     def prepared(self, statement: Executable) -> Executable | Steps:
-        plan = statement.get_execution_options().get(_PLAN)
+        plan = statement.get_execution_options().get(PLAN)
         if plan is not None:
             return Steps(plan.ready(tuple(getattr(statement, "_returning", ()))).run)
         if isinstance(statement, (Update, Delete)) and statement._returning:
@@ -125,8 +127,8 @@ class MySQLDialect(Dialect):
         update: Mapping[str, Any] | None,
         where: ColumnElement[bool] | None = None,
     ) -> Insert:
-        plan = Upsert(table, dict(values), update, where)
-        return insert(table).values(dict(values)).execution_options(**{_PLAN: plan})
+        plan = Upsert(table, dict(values), update, where, self.inserted)
+        return insert(table).values(dict(values)).execution_options(**{PLAN: plan})
 
     def put_rows(
         self, columns: Iterable[Column[Any]], name: str, key: Iterable[str] = (), keep: Iterable[str] = ()
@@ -134,7 +136,7 @@ class MySQLDialect(Dialect):
         columns = list(columns)
         table: Any = columns[0].table
         plan = Put(table, [c.name for c in columns], name, list(key), list(keep))
-        return insert(table).execution_options(**{_PLAN: plan})
+        return insert(table).execution_options(**{PLAN: plan})
 
     def triggers(self, names: Mapping[Table, Iterable[str]]) -> ColumnElement[int]:
         # A trigger runs with the rights of the account that made it, and once that account was dropped it makes every
@@ -148,7 +150,7 @@ class MySQLDialect(Dialect):
         # As values: read by the JSON_TABLE of MariaDB 10.11, texts with escapes did not come back equal.
         columns = list(columns)
         table: Any = columns[0].table
-        return insert(table).execution_options(**{_PLAN: Absent(table, [c.name for c in columns], name)})
+        return insert(table).execution_options(**{PLAN: Absent(table, [c.name for c in columns], name)})
 
     def insert_run(
         self,
@@ -168,13 +170,14 @@ class MySQLDialect(Dialect):
         counter, stored = sessions.c.agnodb_run_counter, runs.c.run_id == values["run_id"]
         last = select(func.max(runs.c.run_index)).where(runs.c.session_id == session_id).scalar_subquery()
         following = func.greatest(func.coalesce(counter, 0), func.coalesce(last + 1, 0)) + literal(1, BigInteger)
+        number = select(counter - 1).where(mine[0]).scalar_subquery()
         plan = NumberedRun(
-            Upsert(runs, {**values, "run_index": select(counter - 1).where(mine[0]).scalar_subquery()}, update, where),
+            Upsert(runs, {**values, "run_index": number}, update, where, self.inserted),
             advance=_update(sessions, {"agnodb_run_counter": following}, *mine, ~exists().where(stored)),
             writable=select(sessions.c.session_id).where(*mine),
         )
         statement = insert(runs).values(dict(values)).returning(*returning)
-        return statement.execution_options(**{_PLAN: plan})
+        return statement.execution_options(**{PLAN: plan})
 
     def claim_one(self, table: Table, due: ColumnElement[bool], order_by: ColumnElement[Any]) -> ColumnElement[Any]:
         first = select(table.c.id).where(due).order_by(order_by, table.c.id).limit(1)

@@ -7,7 +7,7 @@ wait for an answer is asked together. Each statement is built once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     Delete,
     Executable,
+    Insert,
     Table,
     Text,
     Update,
@@ -36,7 +37,7 @@ from sqlalchemy.sql import visitors
 
 from agnodb.sql.executor import Answer, Ask, Row, Statement
 
-_KEYS = "agnodb_keys"
+KEYS = "agnodb_keys"
 _EXCLUDED = "agnodb_excluded."
 _DUPLICATE = 1062
 
@@ -70,13 +71,15 @@ class Step:
         return self._statement, {name: given[name] for name in self._names if name in given}
 
 
-def _key(table: Table) -> Column[Any]:
+def key_of(table: Table) -> Column[Any]:
+    """The one column that is the key of `table`."""
     (key,) = table.primary_key
     return key
 
 
-def _among(key: ColumnElement[Any]) -> ColumnElement[bool]:
-    return key.in_(bindparam(_KEYS, expanding=True))
+def among(key: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether `key` is one of the parameter `KEYS`."""
+    return key.in_(bindparam(KEYS, expanding=True))
 
 
 def _set(statement: Update, table: Table, values: Mapping[Any, Any]) -> Update:
@@ -116,30 +119,39 @@ class Changed:
 
     def __init__(self, statement: Any) -> None:
         table: Table = statement.table
-        key, returning = _key(table), list(statement._returning)
+        key, returning = key_of(table), list(statement._returning)
         deletes = isinstance(statement, Delete)
         self._key_only = [column.name for column in returning] == [key.name]
         locked = select(key, *(returning if deletes else ())).where(*statement._where_criteria)
         self._lock = Step(locked.with_for_update())
         if deletes:
-            self._change = Step(delete(table).where(_among(key)))
+            self._change = Step(delete(table).where(among(key)))
             self._read = None
         else:
             values: Any = statement._values or dict(statement._ordered_values or ())
-            self._change = Step(_set(update(table).where(_among(key)), table, values))
-            self._read = None if self._key_only else Step(select(*returning).where(_among(key)))
+            self._change = Step(_set(update(table).where(among(key)), table, values))
+            self._read = None if self._key_only else Step(select(*returning).where(among(key)))
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
-        rows = ask(self._lock(parameters))[0].rows
+        rows = self._locked(ask, parameters)
         if not rows:
             return ()
-        keys = {_KEYS: [row[0] for row in rows]}
+        keys = {KEYS: [row[0] for row in rows]}
         change = self._change(parameters, **keys)
         if self._read is None:
             ask(change, last=True)
             return [row[1:] or row for row in rows]
         return ask(change, self._read(parameters, **keys), last=True)[-1].rows
+
+    def _locked(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """The rows to change, by their keys, which nobody else writes from now on."""
+        return ask(self._lock(parameters))[0].rows
+
+
+def as_values(table: Table, values: Mapping[str, ColumnElement[Any]]) -> Insert:
+    """INSERT of a row whose values are expressions."""
+    return insert(table).values(dict(values))
 
 
 @dataclass
@@ -150,14 +162,15 @@ class Upsert:
     values: dict[str, ColumnElement[Any]]
     update: Mapping[str, Any] | None
     where: ColumnElement[bool] | None
+    inserted: Callable[[Table, Mapping[str, ColumnElement[Any]]], Insert] = as_values
 
     def ready(self, returning: Sequence[Any]) -> Upsert:
         """With the statements built."""
-        key = _key(self.table)
+        key = key_of(self.table)
         mine = key == self.values[key.name]
         allowed = literal_column("1") if self.where is None else _given(case((self.where, 1), else_=0), self.values)
         self._lock = Step(select(allowed).where(mine).with_for_update())
-        self._insert = Step(insert(self.table).values(self.values))
+        self._insert = Step(self.inserted(self.table, self.values))
         self._change = None
         if self.update is not None:
             values = {name: _given(value, self.values) for name, value in self.update.items()}
@@ -227,17 +240,18 @@ class Absent:
 
     def ready(self, returning: Sequence[Any]) -> Absent:
         """With the statements built."""
-        self._key = _key(self.table)
-        self._known = Step(select(self._key).where(_among(self._key)))
+        self._key = key_of(self.table)
+        self._known = Step(select(self._key).where(among(self._key)))
         new = mysql_insert(self.table).values(_row_binds(self.table, self.columns))
-        self._insert = new.on_duplicate_key_update({self._key.name: self._key})
+        same = next(self.table.c[name] for name in self.columns if name != self._key.name)
+        self._insert = new.on_duplicate_key_update({same.name: same})
         return self
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
         rows = orjson.loads(parameters[self.name])
         keys = [row[self._key.name] for row in rows]
-        known = {row[0] for row in ask(self._known(parameters, **{_KEYS: keys}))[0].rows}
+        known = {row[0] for row in ask(self._known(parameters, **{KEYS: keys}))[0].rows}
         ask((self._insert, _of_rows(rows, self.columns)), last=True)
         return [(key,) for key in keys if key not in known]
 
@@ -261,7 +275,7 @@ class Put:
         self._read = None
         if returning:
             key = tuple_(*(self.table.c[n] for n in self.unique))
-            self._read = Step(select(*returning).where(_among(key)))
+            self._read = Step(select(*returning).where(among(key)))
         return self
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
@@ -272,4 +286,4 @@ class Put:
             ask(put, last=True)
             return ()
         keys = [tuple(row[name] for name in self.unique) for row in rows]
-        return ask(put, self._read(parameters, **{_KEYS: keys}), last=True)[-1].rows
+        return ask(put, self._read(parameters, **{KEYS: keys}), last=True)[-1].rows
