@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agnodb.databases.dynamodb import AsyncDynamoDb, DynamoDb
+    from agnodb.databases.gcs_json import AsyncGCSJsonDb, AsyncGcsJsonDb, GCSJsonDb, GcsJsonDb
     from agnodb.databases.json_files import AsyncJsonDb, JsonDb
     from agnodb.databases.memory import AsyncInMemoryDb, InMemoryDb
     from agnodb.databases.mongo import AsyncMongoDb, MongoDb
@@ -40,6 +41,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AsyncDynamoDb": "agnodb.databases.dynamodb",
+    "AsyncGCSJsonDb": "agnodb.databases.gcs_json",
+    "AsyncGcsJsonDb": "agnodb.databases.gcs_json",
     "AsyncInMemoryDb": "agnodb.databases.memory",
     "AsyncJsonDb": "agnodb.databases.json_files",
     "AsyncMongoDb": "agnodb.databases.mongo",
@@ -49,6 +52,8 @@ _HOMES = {
     "AsyncSingleStoreDb": "agnodb.databases.singlestore",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
     "DynamoDb": "agnodb.databases.dynamodb",
+    "GCSJsonDb": "agnodb.databases.gcs_json",
+    "GcsJsonDb": "agnodb.databases.gcs_json",
     "InMemoryDb": "agnodb.databases.memory",
     "JsonDb": "agnodb.databases.json_files",
     "MongoDb": "agnodb.databases.mongo",
@@ -77,6 +82,8 @@ _HOMES = {
 __all__ = [
     "AgnoDbError",
     "AsyncDynamoDb",
+    "AsyncGCSJsonDb",
+    "AsyncGcsJsonDb",
     "AsyncInMemoryDb",
     "AsyncJsonDb",
     "AsyncMongoDb",
@@ -89,6 +96,8 @@ __all__ = [
     "ConflictError",
     "DuplicateKeyError",
     "DynamoDb",
+    "GCSJsonDb",
+    "GcsJsonDb",
     "InMemoryDb",
     "InvalidValueError",
     "JsonDb",

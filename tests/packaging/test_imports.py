@@ -23,9 +23,33 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "agnodb"
 
 DRIVERS = frozenset(
-    {"aiobotocore", "aiomysql", "aiosqlite", "asyncpg", "boto3", "botocore", "psycopg", "pymysql", "redis", "sqlite3"}
+    {
+        "aiobotocore",
+        "aiomysql",
+        "aiosqlite",
+        "asyncpg",
+        "boto3",
+        "botocore",
+        "google",
+        "psycopg",
+        "pymysql",
+        "redis",
+        "sqlite3",
+    }
 )
-DATABASES = ("Dynamo", "InMemory", "Json", "Mongo", "MySQL", "Postgres", "Redis", "SingleStore", "Sqlite")
+DATABASES = (
+    "Dynamo",
+    "GCSJson",
+    "GcsJson",
+    "InMemory",
+    "Json",
+    "Mongo",
+    "MySQL",
+    "Postgres",
+    "Redis",
+    "SingleStore",
+    "Sqlite",
+)
 HEAVY = frozenset({"sqlalchemy", "alembic", "agno", "orjson", "pydantic", "typer", "rich"})
 
 # -- what is loaded ---------------------------------------------------------------------------------------------
@@ -108,7 +132,7 @@ def test_all_is_exactly_the_public_names() -> None:
 def test_a_public_name_can_be_imported(name: str) -> None:
     value = getattr(agnodb, name)
     if isinstance(value, type):
-        assert value.__qualname__ == name
+        assert value.__qualname__ == name.replace("GCS", "Gcs")
         assert getattr(importlib.import_module(value.__module__), name) is value
     assert vars(agnodb)[name] is value  # the second time, no import is looked up
 

@@ -115,13 +115,22 @@ ConceptConformance = _suite(*CONCEPTS)
 """The part of it that another driver or a pooler in between could change."""
 
 _OF_ENGINES = (TableConformance, JoinedSessionConformance, HoldingConformance)
-DocumentConformance = _suite(*(part for part in CONCEPTS if part not in _OF_ENGINES), *MATRICES)
+_OF_DOCUMENTS = tuple(part for part in CONCEPTS if part not in _OF_ENGINES)
+DocumentConformance = _suite(*_OF_DOCUMENTS, *MATRICES)
 """What a document store promises, in one process. The parts that are left out reach for an engine of SQLAlchemy's."""
-DocumentConformance.losing = (OwnershipError, UnavailableError)  # type: ignore[attr-defined]
-# There are no tables for queries of one's own.
-del DocumentConformance.test_databaselife_tables_are_made_once_and_again_without_harm  # type: ignore[attr-defined]
-# It reads first: a save is two requests.
-del DocumentConformance.test_merging_a_save_is_one_statement_and_two_or_three_where_others_wrote  # type: ignore[attr-defined]
+_OF_BATCHES = (TransactionConformance, SavepointConformance)
+SingleDocumentConformance = _suite(*(part for part in _OF_DOCUMENTS if part not in _OF_BATCHES), *MATRICES)
+"""What a document store promises that writes no batch as a whole."""
+for _documents in (DocumentConformance, SingleDocumentConformance):
+    _documents.losing = (OwnershipError, UnavailableError)  # type: ignore[attr-defined]
+    # There are no tables for queries of one's own.
+    del _documents.test_databaselife_tables_are_made_once_and_again_without_harm  # type: ignore[attr-defined]
+    # It reads first: a save is two requests.
+    del _documents.test_merging_a_save_is_one_statement_and_two_or_three_where_others_wrote  # type: ignore[attr-defined]
+for _name in [name for name in vars(SingleDocumentConformance) if "transaction" in name]:
+    delattr(SingleDocumentConformance, _name)
+# A part of it is in a transaction.
+del SingleDocumentConformance.test_owner_a_strict_database_refuses_every_call_that_does_not_say_its_user  # type: ignore[attr-defined]
 
 
 class SharedDocumentConformance(ConcurrencyConformance, DocumentConformance):  # type: ignore[misc,valid-type]
