@@ -25,6 +25,9 @@ Older = Annotated[
     int, typer.Option("--older-than", min=0, help="Minutes: what is younger may belong to a run not saved yet.")
 ]
 Delete = Annotated[bool, typer.Option("--delete", help="Do it; without this a sweep only tells what it would do.")]
+Everything = Annotated[
+    bool, typer.Option("--everything", help="Delete all uploads, where no run of the database refers to any.")
+]
 
 _LISTS = {
     "unreferenced": "uploads that no run refers to",
@@ -71,6 +74,7 @@ def sweep(
     option: Option = None,
     older_than: Older = 60,
     delete: Delete = False,
+    everything: Everything = False,
     as_json: Json = False,
 ) -> None:
     """Tell what would be deleted, or with --delete delete it. All that is under the prefix is this database's."""
@@ -78,10 +82,13 @@ def sweep(
 
     target = chosen_place(place, url, schema, table)
     with target.errors():
+        from agnodb.errors import ConfigurationError
         from agnodb.executors.media_check import sweep_media
 
         opened = _opened(media, option)
         found = _compared(opened, target, older_than)
+        if delete and found.unreferenced and not found.references and not everything:
+            raise ConfigurationError("No run of this database refers to this store: is it the right one? --everything")
         if delete:
             asyncio.run(sweep_media(opened.awaiting(), found))
     _show(found, as_json)

@@ -18,13 +18,11 @@ from typing import Any
 from agnodb.rules.vectors import Metric
 
 _EXACT = 1_000
-"""Up to how many rows are compared as they are; with numpy, a first pass leaves at least as many."""
+"""Up to how many rows are compared as they are."""
 
-_FEWEST_COUNTED = 400
-_COUNTED_FLOATS = 150_000
-"""Without numpy, so many numbers are compared at least: few signs tell little, but short vectors cost little."""
-
-_OVERSAMPLING = 10
+_FEWEST, _FLOATS, _OVERSAMPLING = 400, 150_000, 10
+"""A first pass leaves that many rows, or that many numbers of vectors if these are more (few signs tell little, but
+short vectors cost little), and ten for each row that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,9 @@ def numpy() -> Any:
 
 def signature(vector: array[float]) -> bytes:
     """A bit for each dimension: whether it is above zero."""
+    fast = numpy()
+    if fast is not None:
+        return bytes(fast.packbits(fast.frombuffer(vector, "f4") > 0))
     bits = "".join(map("01".__getitem__, map((0.0).__lt__, vector)))
     size = (len(vector) + 7) // 8
     return int(bits.ljust(size * 8, "0"), 2).to_bytes(size)
@@ -67,8 +68,7 @@ def length(vector: array[float]) -> float:
 def promising(rows: Signed, query: array[float], metric: Metric, limit: int) -> Sequence[int]:
     """The numbers of the rows among which the `limit` nearest to `query` are, but for few."""
     fast = numpy()
-    fewest = max(_FEWEST_COUNTED, _COUNTED_FLOATS // len(query)) if fast is None else _EXACT
-    wanted = fewest + _OVERSAMPLING * limit
+    wanted = max(_FEWEST, _FLOATS // len(query)) + _OVERSAMPLING * limit
     if len(rows.numbers) <= max(_EXACT, wanted):
         return rows.numbers
     if fast is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from agno.agent import Agent
 from agno.media import Image
 from typer.testing import CliRunner
 
-from agnodb import JsonDb, SqliteDb
+from agnodb import JsonDb, MongoDb, PostgresDb, SqliteDb
 from agnodb.cli import app
 from agnodb.demo.model import OfflineModel
 from agnodb.media import ObjectStorage
 from agnodb.rules.media import MARKERS, OBJECTS, REMOVALS
+from agnodb.testing.mongo_server import MongoServer
 
 
 def run(*arguments: str) -> tuple[int, dict[str, Any]]:
@@ -24,10 +26,28 @@ def run(*arguments: str) -> tuple[int, dict[str, Any]]:
     return result.exit_code, json.loads(result.output)
 
 
-@pytest.mark.parametrize("family", ["sqlite", "json"])
-def test_check_and_sweep(tmp_path: Path, family: str) -> None:
-    url = f"sqlite:///{tmp_path}/a.db" if family == "sqlite" else f"json://{tmp_path}/rows"
-    db: Any = SqliteDb(db_url=url) if family == "sqlite" else JsonDb(db_path=f"{tmp_path}/rows")
+def database(family: str, request: pytest.FixtureRequest, folder: Path) -> tuple[str, Any]:
+    """The URL of an empty database, and a database on it."""
+    if family == "json":
+        return f"json://{folder}/rows", JsonDb(db_path=f"{folder}/rows")
+    if family == "mongo":
+        server = request.getfixturevalue("mongo")
+        return server, MongoDb(db_url=server)
+    if family == "postgres":
+        url = request.getfixturevalue("postgres_url")
+        return url, PostgresDb(db_url=url)
+    return f"sqlite:///{folder}/a.db", SqliteDb(db_url=f"sqlite:///{folder}/a.db")
+
+
+@pytest.fixture(scope="module")
+def mongo() -> Iterator[str]:
+    with MongoServer.start() as server:
+        yield server.url
+
+
+@pytest.mark.parametrize("family", ["sqlite", "json", "postgres", "mongo"])
+def test_check_and_sweep(tmp_path: Path, request: pytest.FixtureRequest, family: str) -> None:
+    url, db = database(family, request, tmp_path)
     folder = f"file://{tmp_path}/media"
     media = ObjectStorage(folder)
     agent = Agent(model=OfflineModel(), db=db, media_storage=media, store_media=True, telemetry=False)
@@ -64,6 +84,21 @@ def test_check_and_sweep(tmp_path: Path, family: str) -> None:
     assert media.download(keys[3]) == b"picture 3"
     assert not media.exists(keys[0])
     db.close()
+
+
+def test_a_sweep_of_another_database_deletes_nothing(tmp_path: Path) -> None:
+    folder, url = f"file://{tmp_path}/media", f"sqlite:///{tmp_path}/another.db"
+    media = ObjectStorage(folder)
+    key = media.upload("m", b"needed elsewhere")
+    with SqliteDb(db_url=url) as db:
+        db.create_tables()
+    sweep = ["media", "sweep", "--media", folder, "--url", url, "--older-than", "0", "--delete"]
+    refused = CliRunner().invoke(app, sweep)
+    assert refused.exit_code == 2
+    assert "is it the right one" in refused.output
+    assert media.exists(key)
+    assert CliRunner().invoke(app, [*sweep, "--everything"]).exit_code == 0
+    assert not media.exists(key)
 
 
 def test_no_store() -> None:
