@@ -100,7 +100,15 @@ class _OfSingleStore(_CommitsByItself):
         return "READ COMMITTED"  # its only one
 
     def do_savepoint(self, connection: Any, name: str) -> None:
-        raise UnsupportedOperationError("SingleStore has no savepoints.")
+        """Nothing: there are none."""
+
+    def do_release_savepoint(self, connection: Any, name: str) -> None:
+        """Nothing: there are none."""
+
+    def do_rollback_to_savepoint(self, connection: Any, name: str) -> None:
+        """Without a savepoint all is undone: the server does so when the connection is gone, and nothing follows."""
+        connection.invalidate()
+        raise UnsupportedOperationError("SingleStore has no savepoints: the whole transaction is undone.")
 
 
 class SingleStoreAioMySQLDialect(_OfSingleStore, MySQLDialect_aiomysql):

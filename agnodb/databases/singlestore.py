@@ -63,7 +63,7 @@ class AsyncSingleStoreDb(ServerDatabase):
 
     Each table is sharded by its key. What foreign keys do elsewhere, and unique keys that do not hold that key, agnodb
     does within the transaction of the write; whoever writes beside it is not held to them. There are no savepoints: a
-    block within a transaction raises UnsupportedOperationError.
+    block within a transaction that fails undoes all of the transaction, and UnsupportedOperationError is raised.
 
     There are at most `pool_size` connections for each event loop (15), and a call waits `pool_timeout` seconds for
     one of them (30), and `connect_timeout` for a new one (30). The server ends a statement's wait for a row's lock

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import visitors
 
-from agnodb.errors import DuplicateKeyError
+from agnodb.errors import DuplicateKeyError, NotFoundError
 from agnodb.sql.dialects.steps import KEYS, Changed, Put, Step, among, key_of
 from agnodb.sql.executor import Ask, Row
 
@@ -108,6 +108,22 @@ class InsertedOnce:
         """See `Steps`. Raises DuplicateKeyError."""
         if ask(self._alone(parameters), self._taken(parameters))[-1].rows:
             raise DuplicateKeyError()
+        return ask(self._insert(parameters), last=True)[0].rows
+
+
+class InsertedUnder:
+    """INSERT of a row that goes with a row of another table, which must be there and stays."""
+
+    def __init__(self, statement: Any) -> None:
+        (foreign,) = statement.table.foreign_keys
+        named = values_of(statement)[foreign.parent.name]
+        self._parent = Step(select(foreign.column).where(foreign.column == named).with_for_update())
+        self._insert = Step(statement)
+
+    def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """See `Steps`. Raises NotFoundError."""
+        if not ask(self._parent(parameters))[0].rows:
+            raise NotFoundError()
         return ask(self._insert(parameters), last=True)[0].rows
 
 

@@ -37,6 +37,7 @@ from agnodb.sql.dialects.keys import (
     Claimed,
     Deleted,
     InsertedOnce,
+    InsertedUnder,
     Placed,
     chooses,
     referring,
@@ -70,6 +71,8 @@ class SingleStoreDialect(MySQLDialect):
             if not values_of(statement).keys().isdisjoint(unique_columns(table)):
                 alone, once = self.one_at_a_time(table), InsertedOnce if isinstance(statement, Insert) else ChangedOnce
                 return Steps(once(statement, alone).run)
+            if isinstance(statement, Insert) and table.foreign_keys and values_of(statement):
+                return Steps(InsertedUnder(statement).run)
         if isinstance(statement, Update) and statement._returning and chooses(statement):
             return Steps(Claimed(statement).run)
         return super().prepared(statement)
