@@ -115,7 +115,9 @@ async def _row_lock(
     engine: AsyncEngine, connection: AsyncConnection, layout: Layout, wait: float
 ) -> AsyncIterator[None]:
     """The lock of a row in a table that has one row, whose transaction stays open: DDL commits that of its own."""
-    table = Table("agnodb_migrating", MetaData(schema=layout.schema), Column("id", Integer, primary_key=True))
+    table = Table(
+        "agnodb_migrating", MetaData(schema=layout.schema), Column("id", Integer, primary_key=True, autoincrement=False)
+    )
     if layout.schema is not None and not await connection.scalar(_HAS_DATABASE, {"schema": layout.schema}):
         await connection.execute(CreateSchema(layout.schema, if_not_exists=True))
     await connection.execute(CreateTable(table, if_not_exists=True))
