@@ -129,8 +129,11 @@ for _documents in (DocumentConformance, SingleDocumentConformance):
     del _documents.test_merging_a_save_is_one_statement_and_two_or_three_where_others_wrote  # type: ignore[attr-defined]
 for _name in [name for name in vars(SingleDocumentConformance) if "transaction" in name]:
     delattr(SingleDocumentConformance, _name)
-# A part of it is in a transaction.
+# Parts of them are in a transaction.
 del SingleDocumentConformance.test_owner_a_strict_database_refuses_every_call_that_does_not_say_its_user  # type: ignore[attr-defined]
+del SingleDocumentConformance.test_media_what_is_not_deleted_keeps_its_media  # type: ignore[attr-defined]
+# A name whose schedule is not there yet is taken for one that was left by a writer that was cut off.
+del SingleDocumentConformance.test_schedules_concurrent_creations_of_a_name_make_one  # type: ignore[attr-defined]
 
 
 class SharedDocumentConformance(ConcurrencyConformance, DocumentConformance):  # type: ignore[misc,valid-type]
