@@ -1,7 +1,7 @@
 """SingleStore: MySQL's protocol and most of its SQL, over sharded tables.
 
-Its documentation says what is written here (https://docs.singlestore.com); no server of it has run it. Only keys that
-hold the shard key are kept by it: see `agnodb.sql.dialects.keys`. It has no SKIP LOCKED, and JSON functions of its own.
+No server of it has run what is written here: docs/architecture.md says what was run instead. Only keys that hold the
+shard key are kept by it: see `agnodb.sql.dialects.keys`. It has no SKIP LOCKED, and JSON functions of its own.
 """
 
 from __future__ import annotations

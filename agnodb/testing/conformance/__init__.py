@@ -144,8 +144,8 @@ class SharedDocumentConformance(ConcurrencyConformance, DocumentConformance):  #
 
 _OF_TABLES = (TableConformance, SavepointConformance, JoinedSessionConformance, StatefulConformance)
 MongoConformance = _suite(*(part for part in (*CONCEPTS, *MATRICES, *RACES) if part not in _OF_TABLES))
-"""What MongoDB promises: all but savepoints and what is SQLAlchemy's. On SecantusDB the stateful model finds a session
-that came back after it was deleted with other values than the model says."""
+"""What MongoDB promises: all but savepoints and what is SQLAlchemy's. The stateful model is left
+out: there a session that was deleted comes back with other values than it says, and why is not known."""
 
 MongoConceptConformance = _suite(*(part for part in CONCEPTS if part not in _OF_TABLES))
 """The part of it that another driver could change."""
