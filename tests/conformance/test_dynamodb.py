@@ -25,7 +25,8 @@ from agnodb.errors import (
 from agnodb.filters import Page
 from agnodb.records import EvalRunRecord, SessionRecord
 from agnodb.testing.blocking import AsyncFacade
-from agnodb.testing.conformance import SharedDocumentConformance
+from agnodb.testing.conformance import SingleDocumentConformance, StandInDocumentConformance
+from agnodb.testing.conformance.concurrency import ConcurrencyConformance
 from agnodb.testing.conformance.memories import a_memory
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
@@ -44,7 +45,9 @@ def url(dynamodb_server: str) -> Iterator[str]:
     client.close()
 
 
-class TestDynamoDb(SharedDocumentConformance):
+class TestDynamoDb(ConcurrencyConformance, StandInDocumentConformance):  # type: ignore[misc,valid-type]
+    transactions_wait = False
+
     @pytest_asyncio.fixture
     async def make_db(self, url: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
         opened: list[AsyncDynamoDb] = []
@@ -58,7 +61,7 @@ class TestDynamoDb(SharedDocumentConformance):
             await database.close()
 
 
-class TestDynamoDbWithoutLoop(SharedDocumentConformance):
+class TestDynamoDbWithoutLoop(SingleDocumentConformance):  # type: ignore[misc,valid-type]
     @pytest_asyncio.fixture
     async def make_db(self, url: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
         opened: list[AsyncFacade] = []
