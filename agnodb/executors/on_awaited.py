@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Executable, exc
 from sqlalchemy.util import await_only
 
 from agnodb.executors.lending import LendingPool, Lent
-from agnodb.executors.on_driver import MYSQL_SAME, SQLITE_SAME, Compiled, OnDriver, failed
+from agnodb.executors.on_driver import MYSQL_SAME, Compiled, OnDriver, failed
 from agnodb.executors.packets import Packet, Step, run_steps, sent
 from agnodb.sql.executor import Answer, Row, Steps
 
@@ -81,19 +81,6 @@ class OnAsyncpg(OnAwaited):
 
     def fetch(self, connection: Any, text: str, values: Any) -> Awaitable[Sequence[Row]]:
         rows: Awaitable[Sequence[Row]] = connection.driver_connection.fetch(text, *values)
-        return rows
-
-
-class OnAiosqlite(OnAwaited):
-    """In the thread of a connection, which is asked once for each statement."""
-
-    same, begins = SQLITE_SAME, 1
-
-    def fetch(self, connection: Any, text: str, values: Any) -> Awaitable[Sequence[Row]]:
-        driver = connection.driver_connection
-        if driver.isolation_level is not None:  # SQLAlchemy's: the driver would begin a transaction of its own
-            driver.isolation_level = None
-        rows: Awaitable[Sequence[Row]] = driver.execute_fetchall(text, values)
         return rows
 
 
