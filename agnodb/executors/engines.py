@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from agnodb.drivers import NOTHING_GIVEN, POOL_SIZE, POOL_TIMEOUT, Connecting, connect_arguments, keepalive_seconds
 from agnodb.errors import ConfigurationError
 from agnodb.executors.blocking import BlockingEngine
-from agnodb.executors.lending import AiomysqlPool, AsyncpgPool
-from agnodb.executors.on_awaited import OnAiomysql, OnAsyncpg
+from agnodb.executors.lending import AiomysqlPool, AsyncpgPool, LendingPool
+from agnodb.executors.on_awaited import OnAiomysql, OnAiosqlite, OnAsyncpg
 from agnodb.executors.on_blocking import OnPsycopg, OnPyMySQL, OnSqlite3
 from agnodb.executors.on_driver import ON_DRIVER
 from agnodb.forms import lower, text_of
@@ -102,8 +102,9 @@ def sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
     """An engine on aiosqlite, see `prepare_sqlite`."""
     # Any thread may use a connection: only so can a child close, after a fork, what a thread of its parent opened.
     arguments = {"check_same_thread": False}
-    engine = create_async_engine(url, connect_args=arguments, **_pool(how))
+    engine = create_async_engine(url, connect_args=arguments, poolclass=LendingPool, **_pool(how))
     prepare_sqlite(engine.sync_engine, min(how.lock_timeout or MOMENT, MOMENT))
+    engine.update_execution_options(**{ON_DRIVER: OnAiosqlite(*_turns(how))})
     return engine
 
 

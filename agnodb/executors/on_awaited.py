@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Executable, exc
 from sqlalchemy.util import await_only
 
 from agnodb.executors.lending import LendingPool, Lent
-from agnodb.executors.on_driver import MYSQL_SAME, Compiled, OnDriver, failed
+from agnodb.executors.on_driver import MYSQL_SAME, SQLITE_SAME, Compiled, OnDriver, failed
 from agnodb.executors.packets import Packet, Step, run_steps, sent
 from agnodb.sql.executor import Answer, Row, Steps
 
@@ -53,7 +53,7 @@ class OnAwaited(OnDriver):
             await self._turns.acquire()  # at once
         try:
             pool: LendingPool = state.engine.pool  # type: ignore[assignment]
-            lent: Lent = pool.lend() or await state.wait(pool.lend_new, state.engine)
+            lent: Lent = pool.lend() or await _lent_new(pool, state)
             attempts.sent = True
             try:
                 made = await work(lent)
@@ -81,6 +81,19 @@ class OnAsyncpg(OnAwaited):
 
     def fetch(self, connection: Any, text: str, values: Any) -> Awaitable[Sequence[Row]]:
         rows: Awaitable[Sequence[Row]] = connection.driver_connection.fetch(text, *values)
+        return rows
+
+
+class OnAiosqlite(OnAwaited):
+    """In the thread of a connection, which is asked once for each statement."""
+
+    same, begins = SQLITE_SAME, 1
+
+    def fetch(self, connection: Any, text: str, values: Any) -> Awaitable[Sequence[Row]]:
+        driver = connection.driver_connection
+        if driver.isolation_level is not None:  # SQLAlchemy's: the driver would begin a transaction of its own
+            driver.isolation_level = None
+        rows: Awaitable[Sequence[Row]] = driver.execute_fetchall(text, values)
         return rows
 
 
@@ -114,6 +127,18 @@ class OnAiomysql(OnAwaited):
         answers = sent(cursor, packet, await_only)
         await_only(cursor.close())
         return answers
+
+
+async def _lent_new(pool: LendingPool, state: LoopState) -> Lent:
+    """Where a wait goes to its end though its caller was cancelled, it ends with a connection that nobody takes."""
+    lent: list[Lent] = []
+    try:
+        await state.wait(lambda: lent.append(pool.lend_new(state.engine)))
+    except BaseException:
+        for unwanted in lent:
+            pool.give_back(unwanted)
+        raise
+    return lent[0]
 
 
 def _failed(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
+import aiosqlite
 import psycopg
 import pytest
 from sqlalchemy import event
@@ -288,6 +289,23 @@ async def file(sqlite_url: str) -> AsyncIterator[AsyncSqliteDb]:
     async with AsyncSqliteDb(db_url=sqlite_url, pool_size=1, retry_timeout=0) as made:
         await made.create_tables()
         yield made
+
+
+async def test_a_statement_on_aiosqlite_is_one_wait_for_its_thread(
+    file: AsyncSqliteDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await file.memories.upsert(TEA)
+    asked: list[str] = []
+    ask = aiosqlite.Connection._execute
+
+    async def counted(self: Any, work: Any, *args: Any, **named: Any) -> Any:
+        asked.append(work.__name__)
+        return await ask(self, work, *args, **named)
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    await file.memories.get("m")
+    await file.memories.upsert(TEA)
+    assert asked == ["_execute_fetchall"] * 2
 
 
 async def test_what_runs_after_a_transaction_on_its_connection_is_stored_at_once(

@@ -61,10 +61,11 @@ async def cancelled_at(db: Db, number: int, seconds: float) -> BaseException | N
 async def test_60_cancelled_calls_leak_nothing(db: Db, request: pytest.FixtureRequest) -> None:
     chance = random.Random(4)
     kept: list[BaseException] = []
-    while len(kept) < CALLS:
-        limits = [chance.uniform(0, 0.02) for _ in range(12)]
-        made = await asyncio.gather(*(cancelled_at(db, number, limit) for number, limit in enumerate(limits)))
-        kept += [error for error in made if error is not None]
+    async with asyncio.timeout(60):  # a connection that is never given back is waited for
+        while len(kept) < CALLS:
+            limits = [chance.uniform(0, 0.02) for _ in range(12)]
+            made = await asyncio.gather(*(cancelled_at(db, number, limit) for number, limit in enumerate(limits)))
+            kept += [error for error in made if error is not None]
     began = time.monotonic()
     for number in range(6):
         await call(db, number)
