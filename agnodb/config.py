@@ -32,6 +32,31 @@ def _named(argument: str, default: str) -> str:
     return field(default=default, metadata={"argument": argument})
 
 
+GRAM_BYTES_FROM = 48
+"""On PostgreSQL a gram has bytes from this one on: no space and hardly a mark, which every text has."""
+
+NO_GRAM = -1
+"""On PostgreSQL, the gram of a text that is too long to be taken apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class GramNames:
+    """What serves searches in one table is called: on PostgreSQL `index`, over the function `grams`; on SQLite the
+    tables `keys` and `grams`, and the `triggers` that fill them, for inserts, updates and deletes."""
+
+    index: str
+    grams: str
+    keys: str
+    triggers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: str) -> GramNames:
+        """The names for the searches in `table`."""
+        triggers = tuple(object_name(f"agnodb_grams_{event}_{table}") for event in TRIGGER_EVENTS)
+        index, grams, keys = map(object_name, (f"idx_{table}_grams", f"agnodb_grams_{table}", f"agnodb_keys_{table}"))
+        return cls(index, grams, keys, triggers)
+
+
 @dataclass(frozen=True, slots=True)
 class TableNames:
     """The name of each table. `metadata["argument"]` is the name of agno's constructor argument for it."""
@@ -97,6 +122,10 @@ class TableNames:
             concept: tuple(object_name(f"agnodb_{event}_{table}_{self.metrics}") for event in TRIGGER_EVENTS)
             for concept, table in (("runs", self.runs), ("sessions", self.sessions))
         }
+
+    def grams(self) -> dict[str, GramNames]:
+        """Concept -> names of what serves the searches in its table."""
+        return {"learnings": GramNames.of(self.learnings), "memories": GramNames.of(self.memories)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,9 @@ async def traces(connection: Any, schema: str, count: int, spans: int) -> None:
 
 
 async def learnings(connection: Any, schema: str, count: int) -> None:
-    """Learnings l1 to l`count`; a hundredth of them speaks of `zebra`."""
-    words = "CASE WHEN n % 100 = 7 THEN 'a zebra crossed ' ELSE 'a horse stood still ' END || md5(n::text)"
+    """Learnings l1 to l`count` of 1 KB; a hundredth of them speaks of `zebra`."""
+    rest = "(SELECT string_agg(md5(n || ' ' || k), ' ') FROM generate_series(1, 30) k)"
+    words = f"CASE WHEN n % 100 = 7 THEN 'a zebra crossed ' ELSE 'a horse stood still ' END || {rest}"
     await connection.execute(
         f"INSERT INTO {schema}.agno_learnings (learning_id, learning_type, namespace, user_id, agent_id, content,"
         " created_at, updated_at)"

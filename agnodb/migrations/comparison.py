@@ -39,6 +39,7 @@ def differences(connection: Connection, layout: Layout) -> list[str]:
     with quiet():
         found = [_line(entry) for entry in _flat(compare_metadata(context, options["target_metadata"]))]
     found += [_line(("add_index", index)) for index in missing_indexes(connection, layout)]
+    found += [f"add_index {name} on {table}" for table, name in missing_grams(connection, layout)]
     return found + [f"add_trigger {name} on {table}" for table, name in missing_triggers(connection, layout)]
 
 
@@ -108,6 +109,20 @@ def missing_triggers(connection: Connection, layout: Layout) -> list[tuple[str, 
     wanted = [(tables[concept], name) for concept, names in layout.names.triggers().items() for name in names]
     there = read_triggers(connection, layout.schema)
     return [pair for pair in wanted if pair not in there]
+
+
+def missing_grams(connection: Connection, layout: Layout) -> list[tuple[str, str]]:
+    """Table and name of what searches need and is not there, or invalid. MySQL needs nothing."""
+    if connection.dialect.name == "mysql":
+        return []
+    catalog, tables = read_catalog(connection, layout.schema), layout.names.as_dict()
+    searched = [(tables[concept], names) for concept, names in layout.names.grams().items()]
+    if connection.dialect.name == "postgresql":
+        there = {name for name, state in catalog.indexes.items() if state.valid}
+        return [(table, names.index) for table, names in searched if names.index not in there]
+    there = {*catalog.columns, *(name for _, name in read_triggers(connection, None))}
+    wanted = [(table, name) for table, names in searched for name in (names.keys, names.grams, *names.triggers)]
+    return [(table, name) for table, name in wanted if name not in there]
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from sqlalchemy.sql.elements import TextClause
 from agnodb import clock
 from agnodb.config import Layout, object_name
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
+from agnodb.migrations import searching
 from agnodb.migrations.catalog import BYTEWISE, Catalog, IndexState, collation_of, read_catalog
 from agnodb.migrations.fields import (
     AnyLength,
@@ -93,7 +94,10 @@ class SchemaOperations:
         """
         self._context = context
         self._op = Operations(written_to or context)
-        self._layout = layout
+        self.layout = layout
+        self.database = context.dialect.name
+        self._postgresql, self._mysql = (self.database == name for name in ("postgresql", "mysql"))
+        self._singlestore = is_singlestore(context.dialect)
         self._names = {**layout.names.as_dict(), **layout.names.own()}
         self._in_use = in_use
         self._from_base = from_base
@@ -133,7 +137,7 @@ class SchemaOperations:
             older = stamp is not None and _version(stamp) < _version(version)
             if missing or older or (stamp is None and legacy.get(concept) in existing):
                 raise SchemaOutdatedError(
-                    command=f"agnodb adopt {self._layout.options()}".rstrip(),
+                    command=f"agnodb adopt {self.layout.options()}".rstrip(),
                     detail=f"table {table}: stamp {stamp}, missing columns: {', '.join(missing) or 'none'}",
                 )
 
@@ -144,7 +148,7 @@ class SchemaOperations:
             return
         self.create_schema()
         columns = [field.column() for field in fields]
-        options: dict[str, Any] = {"schema": self._layout.schema, "if_not_exists": self.offline}
+        options: dict[str, Any] = {"schema": self.layout.schema, "if_not_exists": self.offline}
         if self._singlestore:
             options |= {"mysql_collate": BYTEWISE}
         elif self._mysql:
@@ -159,15 +163,15 @@ class SchemaOperations:
 
     def create_schema(self) -> None:
         """Create the layout's schema if there is none. Where there is one, no right to do so is needed."""
-        if not (self._postgresql or self._mysql) or self._layout.schema is None or self._schema_made:
+        if not (self._postgresql or self._mysql) or self.layout.schema is None or self._schema_made:
             return
         if self.offline or not self.catalog.has_schema:
-            self._op.execute(CreateSchema(self._layout.schema, if_not_exists=True))
+            self._op.execute(CreateSchema(self.layout.schema, if_not_exists=True))
         self._schema_made = True
 
     def reference(self, column: str, concept: str, to: str, *, ondelete: str | None = None) -> ForeignKeyConstraint:
         """A foreign key of the table that is being created to the column `to` of the table of `concept`."""
-        schema = f"{self._layout.schema}." if self._layout.schema else ""
+        schema = f"{self.layout.schema}." if self.layout.schema else ""
         return ForeignKeyConstraint([column], [f"{schema}{self.table(concept)}.{to}"], ondelete=ondelete)
 
     def unique(self, concept: str, name: str, *columns: str) -> UniqueConstraint:
@@ -177,9 +181,9 @@ class SchemaOperations:
     def drop_table(self, concept: str) -> None:
         """Drop the table of `concept`, with its rows."""
         table = self.table(concept)
-        if self._kept(table) or not (self.offline or table in self.catalog.columns):
+        if self.kept(table) or not (self.offline or table in self.catalog.columns):
             return
-        self._op.drop_table(table, schema=self._layout.schema, if_exists=self.offline)
+        self._op.drop_table(table, schema=self.layout.schema, if_exists=self.offline)
         self.catalog.columns.pop(table, None)
 
     def add_column(self, concept: str, field: Field) -> None:
@@ -190,16 +194,16 @@ class SchemaOperations:
         if self.offline and self._postgresql:
             # Alembic knows IF NOT EXISTS here from 1.16 on only.
             definition = str(CreateColumn(column).compile(dialect=self._context.dialect))
-            self._op.execute(f"ALTER TABLE {self._quoted(table)} ADD COLUMN IF NOT EXISTS {definition}")
+            self._op.execute(f"ALTER TABLE {self.quoted(table)} ADD COLUMN IF NOT EXISTS {definition}")
         else:
-            self._op.add_column(table, column, schema=self._layout.schema)
+            self._op.add_column(table, column, schema=self.layout.schema)
         self.catalog.columns.setdefault(table, set()).add(field.name)
 
     def drop_column(self, concept: str, name: str) -> None:
         """Drop a column, with its values."""
         table = self.table(concept)
-        if not self._kept(table) and (self.offline or name in self.catalog.columns.get(table, ())):
-            self._op.drop_column(table, name, schema=self._layout.schema)
+        if not self.kept(table) and (self.offline or name in self.catalog.columns.get(table, ())):
+            self._op.drop_column(table, name, schema=self.layout.schema)
             self.catalog.columns.get(table, set()).discard(name)
 
     def create_index(
@@ -218,7 +222,7 @@ class SchemaOperations:
         database that has this index; `options` are SQLAlchemy's for a dialect. On a PostgreSQL table that has
         rows the transaction is committed first and the index is built CONCURRENTLY.
         """
-        if only not in (None, self._context.dialect.name):
+        if only not in (None, self.database):
             return
         table = self.table(concept)
         index = self._object(name or "_".join(["idx_{table}", *map(str, columns)]), concept)
@@ -237,14 +241,14 @@ class SchemaOperations:
             options |= {"postgresql_where": text(where), "sqlite_where": text(where)}
         options |= {"unique": unique, "if_not_exists": self.offline}
         if state is None and self._has_no_rows(table):
-            self._op.create_index(index, table, list(columns), schema=self._layout.schema, **options)
+            self._op.create_index(index, table, list(columns), schema=self.layout.schema, **options)
         else:
             self._progress(f"building index {index}")
             options |= {"postgresql_concurrently": True}
             with self._context.autocommit_block():
                 if state is not None:
-                    self._op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self._quoted(index)}")
-                self._op.create_index(index, table, list(columns), schema=self._layout.schema, **options)
+                    self._op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self.quoted(index)}")
+                self._op.create_index(index, table, list(columns), schema=self.layout.schema, **options)
             self.begin_revision()
         self.catalog.indexes[index] = IndexState(table, True)
 
@@ -265,24 +269,24 @@ class SchemaOperations:
             if computed not in self.catalog.columns.get(table, ()):
                 digest = f"SHA2(CONCAT_WS(CHAR(0), {', '.join(names)}), 256)"
                 kind = f"char(64) AS (CASE WHEN {where} THEN {digest} END) VIRTUAL"
-                self._op.execute(f"ALTER TABLE {self._quoted(table)} ADD COLUMN {computed} {kind}")
+                self._op.execute(f"ALTER TABLE {self.quoted(table)} ADD COLUMN {computed} {kind}")
                 self.catalog.columns.setdefault(table, set()).add(computed)
             names = [computed]
         # An index holds 3,072 bytes, four for each character: of several texts it has what fits into agno's columns.
         texts = [name for name in names if self.catalog.collations.get((table, name))]
         lengths = dict.fromkeys(texts, 120) if len(texts) > 1 else {}
         options: dict[str, Any] = {} if self._singlestore else {"mysql_length": lengths}
-        self._op.create_index(index, table, names, schema=self._layout.schema, unique=unique, **options)
+        self._op.create_index(index, table, names, schema=self.layout.schema, unique=unique, **options)
         self.catalog.indexes[index] = IndexState(table, True)
 
     def drop_index(self, concept: str, *columns: str, name: str | None = None, only: str | None = None) -> None:
         """Drop an index, named as in `create_index`."""
-        if only not in (None, self._context.dialect.name):
+        if only not in (None, self.database):
             return
         table = self.table(concept)
         index = self._object(name or "_".join(["idx_{table}", *columns]), concept)
-        if not self._kept(table) and (self.offline or index in self.catalog.indexes):
-            self._op.drop_index(index, table_name=table, schema=self._layout.schema, if_exists=self.offline)
+        if not self.kept(table) and (self.offline or index in self.catalog.indexes):
+            self._op.drop_index(index, table_name=table, schema=self.layout.schema, if_exists=self.offline)
             self.catalog.indexes.pop(index, None)
 
     def note_changes(self, concept: str, key: str, *, into: str, prefix: str, only: Sequence[str] = ()) -> None:
@@ -291,65 +295,66 @@ class SchemaOperations:
         if self._mysql:
             return
         notes = self._notes(concept, into, key, prefix, only)
-        for statement in notes.made(self._context.dialect.name):
-            self._op.execute(verbatim(statement))
+        for statement in notes.made(self.database):
+            self.run(statement)
 
     def drop_notes(self, concept: str, *, into: str) -> None:
         """Drop the triggers of `note_changes`."""
-        if self._mysql or self._kept(self.table(into)):
+        if self._mysql or self.kept(self.table(into)):
             return
         if self.offline or self.table(concept) in self.catalog.columns:
-            for statement in self._notes(concept, into).dropped(self._context.dialect.name):
-                self._op.execute(verbatim(statement))
+            for statement in self._notes(concept, into).dropped(self.database):
+                self.run(statement)
 
     def note(self, into: str, key: str) -> None:
         """Note `key` in the table of `into`."""
-        self._op.execute(verbatim(f"INSERT INTO {self._quoted(self.table(into))} (row_key) VALUES ('{key}')"))
+        self.run(f"INSERT INTO {self.quoted(self.table(into))} (row_key) VALUES ('{key}')")
+
+    def run(self, statement: str) -> None:
+        """Run a statement that is written by hand, in which no colon is a bind."""
+        self._op.execute(verbatim(statement))
+
+    def create_grams(self, concept: str, key: str, column: str, *, unquoted: bool = False) -> None:
+        """Let searches in `column`, JSON, find the rows of `concept` by an index; with `unquoted` they are for what a
+        JSON string says. Rows are known by `key`. SQLite's index is filled anew each time. None on MySQL."""
+        searching.create_grams(self, concept, searching.Searched(key, column, unquoted))
+
+    def drop_grams(self, concept: str) -> None:
+        """Drop what `create_grams` made."""
+        searching.drop_grams(self, concept)
 
     def _notes(self, concept: str, into: str, key: str = "", prefix: str = "", only: Sequence[str] = ()) -> Notes:
         return Notes(
-            self._quoted(self.table(concept)),
+            self.quoted(self.table(concept)),
             key,
-            self._quoted(self.table(into)),
+            self.quoted(self.table(into)),
             prefix,
             only,
-            self._layout.names.triggers()[concept],
+            self.layout.names.triggers()[concept],
             partial(identifier, dialect=self._context.dialect),
-            self._quoted,
+            self.quoted,
         )
 
     def stamp_tables(self, version: str) -> None:
         """Note in agno's table of versions that each table has the shape of `version`; older notes stay."""
         moment = clock.iso_utc(datetime.now(UTC))
         versions = self._table("schema_versions", "table_name", "version", "created_at", "updated_at")
-        for concept, table in self._layout.names.as_dict().items():
+        for concept, table in self.layout.names.as_dict().items():
             if concept != "schema_versions":
                 times = {"created_at": moment, "updated_at": moment}
                 values = {"table_name": table, "version": version, **times}
-                self._op.execute(insert_absent(versions, values, self._context.dialect.name))
+                self._op.execute(insert_absent(versions, values, self.database))
 
     def table(self, concept: str) -> str:
         """The name of the table of `concept`."""
         return self._names[concept]
 
     @property
-    def _postgresql(self) -> bool:
-        return self._context.dialect.name == "postgresql"
-
-    @property
-    def _mysql(self) -> bool:
-        return self._context.dialect.name == "mysql"
-
-    @property
-    def _singlestore(self) -> bool:
-        return is_singlestore(self._context.dialect)
-
-    @property
     def catalog(self) -> Catalog:
         """What the schema has by now; offline, what this run has made."""
         if self._known is None:
             connection = None if self.offline else self._context.connection
-            self._known = Catalog() if connection is None else read_catalog(connection, self._layout.schema)
+            self._known = Catalog() if connection is None else read_catalog(connection, self.layout.schema)
         return self._known
 
     def _stamps(self) -> dict[str, str]:
@@ -362,7 +367,7 @@ class SchemaOperations:
 
     def _table(self, concept: str, *columns: str) -> Table:
         texts = [Column(name, String) for name in columns]
-        return Table(self.table(concept), MetaData(), *texts, schema=self._layout.schema)
+        return Table(self.table(concept), MetaData(), *texts, schema=self.layout.schema)
 
     def _has_no_rows(self, table: str) -> bool:
         if not self._postgresql or table in self._fresh:
@@ -370,11 +375,12 @@ class SchemaOperations:
         if self.offline:
             return self._from_base
         some: Select[Any] = (
-            select(literal_column("1")).select_from(Table(table, MetaData(), schema=self._layout.schema)).limit(1)
+            select(literal_column("1")).select_from(Table(table, MetaData(), schema=self.layout.schema)).limit(1)
         )
         return self._context.connection is None or self._context.connection.execute(some).first() is None
 
-    def _kept(self, table: str) -> bool:
+    def kept(self, table: str) -> bool:
+        """Whether another layout uses `table` too, so that it stays as it is."""
         if table in self._in_use:
             self._progress(f"keeping {table}: another set of tables uses it")
             return True
@@ -383,8 +389,9 @@ class SchemaOperations:
     def _object(self, name: str, concept: str) -> str:
         return object_name(name.format(table=self.table(concept)))
 
-    def _quoted(self, name: str) -> str:
-        parts = [self._layout.schema, name] if self._layout.schema else [name]
+    def quoted(self, name: str) -> str:
+        """`name` in the layout's schema, for SQL."""
+        parts = [self.layout.schema, name] if self.layout.schema else [name]
         return ".".join(identifier(part, self._context.dialect) for part in parts)
 
 

@@ -1,4 +1,4 @@
-"""The statements of a revision on tables that nobody has made yet: Alembic writes them down, and they are sent as one.
+"""The revisions on tables that nobody has made yet: Alembic writes their statements down, and they are sent as one.
 
 A DO block is one statement for every driver, which a list of statements is not, and costs one turn to the server
 where each of them would cost one or two. Only PostgreSQL has it.

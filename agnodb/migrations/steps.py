@@ -6,6 +6,7 @@ Alembic plans the walk and holds the transactions; its own version table is neve
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
@@ -39,8 +40,8 @@ def walk(context: MigrationContext, layout: Layout, progress: Progress | None = 
 
     One revision and its version row are one transaction, except that CREATE INDEX CONCURRENTLY commits before
     it (PostgreSQL); when the connection is in a transaction already, everything belongs to that one. With
-    --sql the statements are written down instead. Where none of the tables exists, a revision is sent to PostgreSQL as
-    one statement.
+    --sql the statements are written down instead. Where none of the tables exists, all revisions are sent to PostgreSQL
+    as one statement, in one transaction.
     """
     connection = None if context.as_sql else context.connection
     catalog = Catalog() if connection is None else read_catalog(connection, layout.schema)
@@ -58,7 +59,7 @@ def walk(context: MigrationContext, layout: Layout, progress: Progress | None = 
         written_to=writer,
     )
     for step in context.opts["fn"](heads, context):
-        with context.begin_transaction(_per_migration=True):
+        with nullcontext() if script else context.begin_transaction(_per_migration=True):
             if context.as_sql:
                 context.impl.static_output(f"-- Running {step.short_log}")
             elif progress:
@@ -66,8 +67,9 @@ def walk(context: MigrationContext, layout: Layout, progress: Progress | None = 
             schema.begin_revision()
             step.migration_fn(schema=schema)
             _move(writer, layout, schema, step.to_revisions[0] if step.to_revisions else None)
-            if script:
-                script.send()
+    if script:
+        with context.begin_transaction(_per_migration=True):
+            script.send()
 
 
 def read_revision(connection: Connection, layout: Layout) -> str | None:

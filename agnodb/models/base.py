@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase
 
-from agnodb.config import Layout, TableNames, object_name
+from agnodb.config import GramNames, Layout, TableNames, object_name
 from agnodb.models.types import ShortText
 
 
@@ -58,6 +58,8 @@ class Tables:
     metric_totals: Table
     triggers: Mapping[str, tuple[str, ...]]
     """Concept -> names of the triggers on its table (see `TableNames.triggers`)."""
+    grams: Mapping[str, GramNames]
+    """Concept -> names of what serves the searches in its table."""
 
 
 @lru_cache(maxsize=256)
@@ -68,7 +70,8 @@ def tables_for(layout: Layout) -> Tables:
     metadata = MetaData(schema=layout.schema)
     copies = {source.name: _copy(source, metadata, layout.schema, renamed) for source in Base.metadata.sorted_tables}
     by_concept: dict[str, Any] = {concept: copies[defaults[concept]] for concept in defaults}
-    return Tables(metadata=metadata, triggers=layout.names.triggers(), **by_concept)
+    triggers, grams = layout.names.triggers(), layout.names.grams()
+    return Tables(metadata=metadata, triggers=triggers, grams=grams, **by_concept)
 
 
 def _copy(source: Table, metadata: MetaData, schema: str | None, renamed: dict[str, str]) -> Table:

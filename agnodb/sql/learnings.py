@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -15,10 +15,12 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
+    case,
     cast,
     func,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -29,24 +31,23 @@ from agnodb.records.learnings import LearningRecord
 from agnodb.sql.dialects.base import LIKE_ESCAPE
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
+from agnodb.sql.searching import Search, SearchedColumn
 from agnodb.text import decode_text
 
-_PATTERNS = ("first_pattern", "second_pattern")
 _SEPARATORS = re.compile(r"[\s_\-]+")
 _LAST = "last_learning_updated_at"
 _USERS = Listing(key="user_id", sorts=("user_id", _LAST), default_sort=_LAST, default_order="desc")
 
 
-def search_patterns(query: str) -> list[str]:
-    """LIKE patterns for `query` in the text of a JSON document: none, one, or two.
+def search_patterns(query: str) -> dict[str, list[str]]:
+    """LIKE patterns for `query` in the text of a JSON document, none, one, or two, and the literal parts of each.
 
     Every separator of words matches any one character, so that "sarah chen" finds "sarah_chen". The second pattern
     is for documents of agno on SQLite, which have \\uXXXX in the place of characters beyond ASCII.
     """
     words = [_as_stored(word) for word in _SEPARATORS.split(query) if word]
     forms = [[json.dumps(word, ensure_ascii=ascii_only)[1:-1] for word in words] for ascii_only in (False, True)]
-    patterns = ["%" + "_".join(map(_literal, form)) + "%" for form in forms if form]
-    return list(dict.fromkeys(patterns))
+    return {"%" + "_".join(map(_literal, form)) + "%": form for form in forms if form}
 
 
 def _as_stored(word: str) -> str:
@@ -74,7 +75,7 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
     async def latest(
         self, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
     ) -> list[LearningRecord]:
-        return await self._latest((), limit, {**filters, "user_id": user_id})
+        return await self._latest(None, limit, {**filters, "user_id": user_id})
 
     async def search(
         self, query: str, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
@@ -82,27 +83,53 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
         if not isinstance(query, str):
             raise InvalidValueError("A text is needed here.", detail=repr(type(query)))
         patterns = search_patterns(query)
-        return await self._latest(patterns, limit, {**filters, "user_id": user_id}) if patterns else []
+        search = Search.of(self.dialect, "search", patterns)
+        return await self._latest(search, limit, {**filters, "user_id": user_id}) if patterns else []
 
     async def _latest(
-        self, patterns: Sequence[str], limit: int | None, filters: Mapping[str, str | None]
+        self, search: Search | None, limit: int | None, filters: Mapping[str, str | None]
     ) -> list[LearningRecord]:
         Page(limit).checked(self.listing)
         given = present(**filters)
-        bound = {**self.rows.parameters(given), **dict(zip(_PATTERNS, patterns, strict=False)), "limit": limit}
-        if limit is None:
-            del bound["limit"]
-        variant = (tuple(sorted(given)), len(patterns), limit is None)
-        return [self.rows.read(row) for row in await self.run("latest", self._latest_first, bound, *variant)]
+        bound = {**self.rows.parameters(given), **(search.parameters if search else {})}
+        if limit is not None:
+            bound["limit"] = limit
+        names, unlimited = sorted(given), limit is None
 
-    def _latest_first(self, names: Sequence[str], patterns: int, unlimited: bool) -> Executable:
-        where = self.equal(names)
-        if patterns:
-            content = cast(self.table.c.content, Text)
-            where.append(or_(*(self.dialect.text_match(content, name) for name in _PATTERNS[:patterns])))
+        def build(*_: Any) -> Executable:
+            return (
+                self._latest_first(self.equal(names), unlimited)
+                if search is None
+                else self._found(search, names, unlimited)
+            )
+
+        variant = (*names, *(search.binds if search else ()), unlimited)
+        return [self.rows.read(row) for row in await self.run("latest", build, bound, *variant)]
+
+    def _latest_first(
+        self, where: Iterable[ColumnElement[bool]], unlimited: bool, when: ColumnElement[bool] | None = None
+    ) -> Select[Any]:
+        """With a limit, none at all unless `when` holds."""
         order = self.order(Page().checked(self.listing))
         statement = select(*self.rows.selected()).where(*where).order_by(*order)
-        return statement if unlimited else statement.limit(bindparam("limit", type_=BigInteger()))
+        limit = bindparam("limit", type_=BigInteger())
+        return statement if unlimited else statement.limit(limit if when is None else case((when, limit), else_=0))
+
+    def _found(self, search: Search, names: Iterable[str], unlimited: bool) -> Executable:
+        """A text that many rows have is found in the first ones of them, by reading rows in their order. (One user has
+        few rows.)"""
+        content = SearchedColumn(
+            self.dialect, self.key, cast(self.table.c.content, Text), self.tables.grams[self.concept]
+        )
+        by_index = [*self.equal(names), content.found(search)]
+        if unlimited or not search.grams or "user_id" in names:
+            return self._latest_first(by_index, unlimited)
+        in_order = [*self.equal(names), content.matches(search)]
+        few = content.few(search)
+        ways = [self._latest_first(by_index, False, few), self._latest_first(in_order, False, ~few)]
+        found = union_all(*(select(way.subquery()) for way in ways)).subquery("found").c
+        changed = func.coalesce(found.updated_at, found.created_at)
+        return select(*found).order_by(changed.desc(), found[self.key.name])
 
     async def user_stats(
         self, page: Page, *, learning_type: str | None = None, user_id: str | None = None

@@ -12,9 +12,10 @@ from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.memories import MemoryRecord, UserMemories
 from agnodb.rules.values import integer_in
+from agnodb.sql.dialects.base import like_pattern
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
-from agnodb.sql.searching import any_match, bound_patterns, document_patterns
+from agnodb.sql.searching import Search, SearchedColumn, document_texts
 from agnodb.text import decode_text
 
 _CHANGED = ("memory", "topics", "input", "feedback", "agent_id", "team_id")
@@ -46,13 +47,17 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
             conditions["topics"] = lambda: self.dialect.json_array_has_all(self.table.c.topics, "all_topics")
             parameters["all_topics"] = codec.encode(list(topics))
         if search is not None:
-            memory, searched = self.table.c.memory, bound_patterns("search", document_patterns(search))
-            conditions[" or ".join(searched)] = lambda: any_match(
-                self.dialect, self.dialect.json_as_text(memory), searched
+            searched = Search.of(
+                self.dialect, "search", {like_pattern(text): [text] for text in document_texts(search)}
             )
-            parameters.update(searched)
+            conditions[" or ".join(searched.binds)] = lambda: self._searched().found(searched)
+            parameters.update(searched.parameters)
         filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id)
         return await self.paged(page, filters, conditions=conditions, parameters=parameters)
+
+    def _searched(self) -> SearchedColumn:
+        text = self.dialect.json_as_text(self.table.c.memory)
+        return SearchedColumn(self.dialect, self.key, text, self.tables.grams[self.concept])
 
     async def upsert(self, memory: MemoryRecord, *, updated_at: int | None = None) -> MemoryRecord:
         now = clock.now()

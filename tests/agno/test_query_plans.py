@@ -268,6 +268,24 @@ def test_a_sort_is_served_by_an_index(database: Database, concept: str, sort: st
     assert not database.scans(concept, lambda repository, page: repository.paged(page, filters), page, counted=False)
 
 
+@pytest.mark.parametrize("limit", [LIMIT, None])
+@pytest.mark.parametrize(
+    ("concept", "filters"), [("learnings", {}), ("learnings", {"user_id": SOME}), ("memories", {})]
+)
+def test_a_search_is_served_by_an_index(
+    database: Database, concept: str, filters: dict[str, str], limit: int | None
+) -> None:
+    def search(repository: Any, page: Page) -> Awaitable[object]:
+        if concept == "learnings":
+            found: Awaitable[object] = repository.search("zebra crossing", limit, **filters)
+            return found
+        listed: Awaitable[object] = repository.page(page, search="zebra crossing")
+        return listed
+
+    # Of a text that many rows have the first ones are found by reading rows in their order.
+    assert not database.scans(concept, search, Page(limit=limit), ordered=limit is not None)
+
+
 def test_what_a_refresh_of_the_metrics_reads_is_found_by_an_index(database: Database) -> None:
     keys = ["run 7", f"session {SOME}"]
     assert not database.scans("metrics", lambda repository, _: MetricChanges(repository).look(keys), Page())

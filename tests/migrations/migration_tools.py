@@ -125,13 +125,17 @@ def agno_db(database: Database) -> Any:
 
 
 def shape(database: Database, schema: str | None = None, tables: frozenset[str] | None = None) -> dict[str, Any]:
-    """Everything that makes up the tables of a schema, comparable: columns, keys, constraints, indexes."""
+    """Everything that makes up the tables of a schema, comparable: columns, keys, constraints, indexes.
+
+    Without what serves searches, which the models do not have: see `grams`.
+    """
     schema = schema or database.schema
     with database.sync().connect() as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLite: indexes over expressions are read from the catalog below
         found = _reflected(sa.inspect(connection), connection.dialect, schema)
         for name, table, definition in _indexes(connection, schema):
-            found[table]["indexes"][name] = definition
+            if table in found and not name.endswith("_grams"):
+                found[table]["indexes"][name] = definition
     return {name: parts for name, parts in found.items() if tables is None or name in tables}
 
 
@@ -141,6 +145,8 @@ def _reflected(inspector: sa.Inspector, dialect: Any, schema: str | None) -> dic
     unique = inspector.get_multi_unique_constraints(schema)
     found = {}
     for table, columns in inspector.get_multi_columns(schema).items():
+        if table[1].startswith(("agnodb_grams_", "agnodb_keys_")):
+            continue
         found[table[1]] = {
             "columns": {c["name"]: (c["type"].compile(dialect), c["nullable"], c["default"]) for c in columns},
             "primary": primary[table]["constrained_columns"],
@@ -152,6 +158,21 @@ def _reflected(inspector: sa.Inspector, dialect: Any, schema: str | None) -> dic
             "indexes": {},
         }
     return found
+
+
+def grams(database: Database, schema: str | None = None) -> dict[str, str]:
+    """What serves searches: the name and the definition of each object."""
+    schema = schema or database.schema
+    if database.is_postgres:
+        statement = (
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = :schema AND indexname LIKE '%grams%'"
+            " UNION ALL SELECT proname, pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n"
+            " ON n.oid = pronamespace WHERE nspname = :schema AND proname LIKE 'agnodb_grams%'"
+        )
+    else:
+        statement = "SELECT name, sql FROM sqlite_master WHERE name LIKE 'agnodb_grams%' OR name LIKE 'agnodb_keys%'"
+    with database.sync().connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(sa.text(statement), {"schema": schema})}
 
 
 def _indexes(connection: sa.Connection, schema: str | None) -> list[tuple[str, str, str]]:

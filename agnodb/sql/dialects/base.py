@@ -6,15 +6,29 @@ Only classes in this folder know which database they speak to; everything else i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, ColumnElement, Executable, Insert, Select, Table
+from sqlalchemy import Column, ColumnElement, Executable, Insert, Select, Table, select
 from sqlalchemy.sql.dml import ReturningInsert
 
+from agnodb.config import GramNames
 from agnodb.sql.executor import Steps
 
 LIKE_ESCAPE = "\\"
+
+
+MOST_GRAMS = 64
+"""How much of a text an index is asked for: more would find hardly fewer rows."""
+
+
+def longest_first(parts: Iterable[str]) -> Iterator[str]:
+    """`parts` without repetitions, the longest first: as many as have `MOST_GRAMS`, but each as a whole."""
+    left = MOST_GRAMS
+    for part in sorted(dict.fromkeys(parts), key=len, reverse=True):
+        if left > 0:
+            yield part
+        left -= len(part)
 
 
 def like_pattern(text: str) -> str:
@@ -95,6 +109,24 @@ class Dialect(ABC):
     @abstractmethod
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """Whether `value` has the bind `name` (a `like_pattern`) in it, upper and lower case alike."""
+
+    def grams(self, parts: Sequence[str]) -> Any:
+        """A parameter for `has_grams`, which is true of every text with all of `parts` in it; None where there is no
+        index, or they are too short for it."""
+        return None
+
+    def has_grams(
+        self, names: GramNames, key: Column[Any], document: ColumnElement[Any], binds: Sequence[str]
+    ) -> ColumnElement[bool]:
+        """Whether the index of `names` has what one of `binds` asks for; it is over the text `document` of each row of
+        `key`. So it is where a text has the `parts` of one in it, and here and there elsewhere."""
+        raise NotImplementedError
+
+    def rows_with_grams(
+        self, names: GramNames, key: Column[Any], document: ColumnElement[Any], binds: Sequence[str]
+    ) -> Select[Any]:
+        """A row for each row where `has_grams`, of the index alone if it can be."""
+        return select(key).where(self.has_grams(names, key, document, binds))
 
     @abstractmethod
     def upsert(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Executable,
+    Integer,
     Numeric,
     Select,
     Table,
@@ -34,12 +36,17 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by, array, insert
 from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.sql.functions import Function
 
-from agnodb.sql.dialects.base import LIKE_ESCAPE
+from agnodb.config import GRAM_BYTES_FROM, NO_GRAM, GramNames
+from agnodb.sql.dialects.base import LIKE_ESCAPE, longest_first
 from agnodb.sql.dialects.common import OnConflict
 from agnodb.sql.ownership import may_write
+
+_GRAM = re.compile(b"[%c-\xff]{3}" % GRAM_BYTES_FROM)
 
 
 class PostgresDialect(OnConflict):
@@ -108,6 +115,19 @@ class PostgresDialect(OnConflict):
 
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return value.ilike(bindparam(name, type_=Text()), escape=LIKE_ESCAPE)
+
+    def grams(self, parts: Sequence[str]) -> list[str] | None:
+        # Of bytes: one character of most writing systems is two or three.
+        told = any(_GRAM.search(part.encode()) for part in parts)
+        return [*longest_first(parts)] if told else None
+
+    def has_grams(
+        self, names: GramNames, key: Column[Any], document: ColumnElement[Any], binds: Sequence[str]
+    ) -> ColumnElement[bool]:
+        held = _grams_of(key.table, names, array([document]))
+        asked = [_grams_of(key.table, names, cast(bindparam(name, type_=ARRAY(Text)), ARRAY(Text))) for name in binds]
+        anything: ColumnElement[Any] = literal_column(f"ARRAY[{NO_GRAM}]")
+        return or_(*(held.op("@>", is_comparison=True)(grams) for grams in (*asked, anything)))
 
     def rows_of(self, columns: Iterable[Column[Any]], name: str) -> Select[Any]:
         typed = {c: column(c.name, Text() if isinstance(c.type, JSON) else c.type) for c in columns}
@@ -183,6 +203,11 @@ class PostgresDialect(OnConflict):
         moment = DateTime(timezone=True)
         seconds = extract("epoch", cast(end, moment) - cast(start, moment))
         return cast(func.trunc(cast(seconds, Numeric) * 1000), BigInteger)
+
+
+def _grams_of(table: Any, names: GramNames, texts: ColumnElement[Any]) -> ColumnElement[Any]:
+    schema = () if table.schema is None else (quoted_name(table.schema, True),)
+    return Function(quoted_name(names.grams, True), texts, packagenames=schema, type_=ARRAY(Integer))
 
 
 def _relation(table: Table) -> ColumnElement[Any]:

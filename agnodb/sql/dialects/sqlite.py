@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -26,10 +27,12 @@ from sqlalchemy import (
     table,
     true,
     type_coerce,
+    union_all,
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from agnodb.sql.dialects.base import LIKE_ESCAPE
+from agnodb.config import GramNames
+from agnodb.sql.dialects.base import LIKE_ESCAPE, MOST_GRAMS, longest_first
 from agnodb.sql.dialects.common import OnConflict
 from agnodb.sql.ownership import may_write
 
@@ -88,6 +91,30 @@ class SqliteDialect(OnConflict):
     def text_match(self, value: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         # SQLite's LIKE ignores the case of ASCII letters only (https://www.sqlite.org/lang_expr.html#like).
         return value.like(bindparam(name, type_=Text()), escape=LIKE_ESCAPE)
+
+    def grams(self, parts: Sequence[str]) -> str | None:
+        pieces = (part[place : place + 3] for part in longest_first(parts) for place in range(len(part) - 2))
+        asked = islice(dict.fromkeys(pieces), MOST_GRAMS)
+        return " AND ".join('"' + gram.replace('"', '""') + '"' for gram in asked) or None
+
+    def has_grams(
+        self, names: GramNames, key: Column[Any], document: ColumnElement[Any], binds: Sequence[str]
+    ) -> ColumnElement[bool]:
+        keys = table(names.keys, column("number"), column("row_key"))
+        found = self.rows_with_grams(names, key, document, binds).subquery()
+        return key.in_(select(keys.c.row_key).join(found, found.c.rowid == keys.c.number))
+
+    def rows_with_grams(
+        self, names: GramNames, key: Column[Any], document: ColumnElement[Any], binds: Sequence[str]
+    ) -> Select[Any]:
+        grams = table(names.grams, column("rowid"), column(names.grams))  # a table of FTS5 is searched by its name
+        found = [
+            select(grams.c.rowid).where(
+                grams.c[names.grams].op("MATCH", is_comparison=True)(bindparam(name, type_=Text()))
+            )
+            for name in binds
+        ]
+        return found[0] if len(found) == 1 else select(union_all(*found).subquery().c.rowid)
 
     def rows_of(self, columns: Iterable[Column[Any]], name: str) -> Select[Any]:
         objects = func.json_each(bindparam(name, type_=Text())).table_valued("value", name=f"{name}_rows")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from random import Random
 from typing import Any
 
 import pytest
@@ -238,6 +240,25 @@ class LearningConformance:
             assert await _searched(db, query) == [found], query
         for query in ("", " ", "_", "- _", "1%e", "a%b", "100\\", "nothing"):
             assert await _searched(db, query) == [], query
+
+    async def test_a_search_finds_what_reading_every_learning_finds(self, db: Any) -> None:
+        chance, texts = Random(7), dict[str, str]()
+
+        def some(longest: int) -> str:
+            return "".join(chance.choices("abAB é日", k=chance.randint(1, longest)))
+
+        for _ in range(60):
+            learning_id = f"l{chance.randint(0, 12)}"
+            if chance.random() < 0.2:
+                texts.pop(learning_id, None)
+                await db.learnings.delete(learning_id)
+            else:
+                texts[learning_id] = some(30)
+                await db.learnings.upsert(a_learning(learning_id, content={"x": texts[learning_id]}))
+            words = some(6).split()
+            found = re.compile(".".join(words), re.IGNORECASE) if words else None
+            expected = sorted(key for key, text in texts.items() if found and found.search(text))
+            assert await _searched(db, " ".join(words)) == expected
 
     async def test_found_learnings_are_the_last_changed_first(self, db: Any) -> None:
         for number in range(4):
