@@ -12,12 +12,11 @@ from agnodb.documents.repository import DocumentRepository
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.base import column_fields
-from agnodb.records.knowledge import KnowledgeRecord
+from agnodb.records.knowledge import KEPT, KnowledgeRecord
 from agnodb.rules.ownership import may_write
 from agnodb.rules.values import text_in
 
-_KEPT = ("id", "user_id", "created_at")
-_COLUMNS = tuple(name for name in column_fields(KnowledgeRecord) if name not in _KEPT)
+_COLUMNS = tuple(name for name in column_fields(KnowledgeRecord) if name not in KEPT)
 
 
 class DocumentKnowledgeRepository(DocumentRepository[KnowledgeRecord]):

@@ -12,14 +12,12 @@ from agnodb.documents.grouping import page_of
 from agnodb.documents.lists import Chosen
 from agnodb.documents.repository import DocumentRepository
 from agnodb.errors import InvalidValueError, OwnershipError
-from agnodb.filters import Listing, Page, present
+from agnodb.filters import Page, present
 from agnodb.records.learnings import LearningRecord
 from agnodb.rules.ownership import may_write
 from agnodb.rules.searching import words_in_document
+from agnodb.rules.statistics import USER_CHANGED, USERS
 from agnodb.rules.values import text_in
-
-_LAST = "last_learning_updated_at"
-_USERS = Listing(key="user_id", sorts=("user_id", _LAST), default_sort=_LAST, default_order="desc")
 
 
 class DocumentLearningRepository(DocumentRepository[LearningRecord]):
@@ -60,7 +58,7 @@ class DocumentLearningRepository(DocumentRepository[LearningRecord]):
     async def user_stats(
         self, page: Page, *, learning_type: str | None = None, user_id: str | None = None
     ) -> tuple[list[dict[str, Any]], int]:
-        page = page.checked(_USERS)
+        page = page.checked(USERS)
         last: dict[str, int] = {}
         filters = present(learning_type=learning_type, user_id=user_id)
         for learning in await self.all_of(self.chosen(**filters)):
@@ -69,9 +67,9 @@ class DocumentLearningRepository(DocumentRepository[LearningRecord]):
                 last[learning.user_id] = max(last.get(learning.user_id, 0), changed)
         backwards = page.sort_order == "desc"
         users = sorted(last, reverse=backwards)
-        if page.sort_by == _LAST:
+        if page.sort_by == USER_CHANGED:
             users.sort(key=lambda user: last[user], reverse=backwards)
-        return page_of([{"user_id": user, _LAST: last[user]} for user in users], page)
+        return page_of([{"user_id": user, USER_CHANGED: last[user]} for user in users], page)
 
     # -- writes -----------------------------------------------------------------------------------------------
 

@@ -12,12 +12,10 @@ from agnodb.documents.lists import Chosen
 from agnodb.documents.repository import DocumentRepository
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
-from agnodb.records.memories import MemoryRecord, UserMemories
+from agnodb.records.memories import SAVED_AGAIN, MemoryRecord, UserMemories
 from agnodb.rules.ownership import may_write
 from agnodb.rules.searching import contains
 from agnodb.rules.values import integer_in
-
-_CHANGED = ("memory", "topics", "input", "feedback", "agent_id", "team_id")
 
 
 class DocumentMemoryRepository(DocumentRepository[MemoryRecord]):
@@ -56,7 +54,7 @@ class DocumentMemoryRepository(DocumentRepository[MemoryRecord]):
             if not may_write(stored.user_id, user_id):
                 raise OwnershipError(memory_id=memory.memory_id, user_id=memory.user_id)
             owner = stored.user_id if user_id is None else user_id
-            changes = {name: getattr(memory, name) for name in _CHANGED}
+            changes = {name: getattr(memory, name) for name in SAVED_AGAIN}
             return replace(stored, **changes, updated_at=changed_at, user_id=owner)
 
         stored = await self.compare_and_set(memory.memory_id, changed)

@@ -15,12 +15,10 @@ from agnodb.documents.session_runs import SessionRuns
 from agnodb.documents.store import Document, Refused, Write
 from agnodb.errors import NotFoundError, OwnershipError, UnavailableError
 from agnodb.filters import Page, present
-from agnodb.records.runs import RunRecord
+from agnodb.records.runs import SAVED_AGAIN, RunRecord
 from agnodb.rules.cancelling import cancellation
 from agnodb.rules.ownership import may_write
 from agnodb.text import decode_text
-
-_RESAVED = ("status", "run_data", "parent_run_id", "updated_at")
 
 
 class _Found(NamedTuple):
@@ -68,7 +66,7 @@ class DocumentRunRepository(SessionRuns):
             if stored is None:
                 return replace(given, updated_at=now)
             owner = stored.user_id if given.user_id is None else given.user_id
-            return replace(stored, **{n: getattr(given, n) for n in _RESAVED}, user_id=owner)
+            return replace(stored, **{n: getattr(given, n) for n in SAVED_AGAIN}, user_id=owner)
 
         written = await self._written_if(given, changed)
         assert written is not None

@@ -7,37 +7,25 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from agnodb.contracts.traces import Groups
 from agnodb.documents.grouping import page_of
 from agnodb.documents.lists import Chosen
 from agnodb.documents.repository import ROUNDS, DocumentRepository
 from agnodb.documents.store import Document, Refused, TooLarge
 from agnodb.documents.traces import DocumentTraceRepository
 from agnodb.errors import InvalidValueError, UnavailableError
-from agnodb.filters import Listing, Page, present
+from agnodb.filters import Page, present
 from agnodb.records.spans import SpanRecord
 from agnodb.records.traces import TraceRow
 from agnodb.rules.placeholders import placeholders
-from agnodb.rules.statistics import durations, group
+from agnodb.rules.statistics import SPAN_GROUPS, SPAN_STATS, SPAN_TYPE, durations, group
 from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.rules.values import text_in
 from agnodb.text import decode_text
 
 _TIMES = ("start_time", "end_time", "created_at")
-_TYPE = "openinference.span.kind"
-_STATS = (
-    "name",
-    "span_type",
-    "total_calls",
-    "avg_duration_ms",
-    "p95_duration_ms",
-    "max_duration_ms",
-    "error_count",
-    "last_called_at",
-)
-_STATS_LISTING = Listing(key="name", sorts=_STATS[2:], default_sort="total_calls", default_order="desc")
 
 Spans = list[SpanRecord]
-Groups = tuple[list[dict[str, Any]], int]
 
 
 class DocumentSpanRepository(DocumentRepository[SpanRecord]):
@@ -164,7 +152,7 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
         name: str | None = None,
         span_type: str | None = None,
     ) -> Groups:
-        page = page.checked(_STATS_LISTING)
+        page = page.checked(SPAN_GROUPS)
         kind = None if span_type is None else decode_text(text_in(span_type))
         found = await self.all_of(self._named({}, name, start_time, end_time))
         components = present(agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
@@ -177,7 +165,7 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
         rows = [{"name": key[0], "span_type": key[1], **_of(spans)} for key, spans in groups.items()]
         rows.sort(key=lambda row: (row["name"], row["span_type"] is None, row["span_type"] or ""))
         rows.sort(key=lambda row: row[str(page.sort_by)], reverse=page.sort_order == "desc")
-        return page_of([group(_STATS, row) for row in rows], page)
+        return page_of([group(SPAN_STATS, row) for row in rows], page)
 
     async def _of_components(self, spans: Spans, components: dict[str, Any]) -> Spans:
         traces = DocumentTraceRepository(self._executor, self.collections)
@@ -186,7 +174,7 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
 
 
 def _type(span: SpanRecord) -> str | None:
-    kind = span.attributes.get(_TYPE) if isinstance(span.attributes, dict) else None
+    kind = span.attributes.get(SPAN_TYPE) if isinstance(span.attributes, dict) else None
     return kind if isinstance(kind, str) else None
 
 

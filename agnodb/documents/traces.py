@@ -7,43 +7,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
+from agnodb.contracts.traces import Groups
 from agnodb.documents.grouping import page_of
 from agnodb.documents.lists import Chosen
 from agnodb.documents.repository import DocumentRepository
 from agnodb.documents.store import Document, Write
 from agnodb.documents.trace_filters import condition
-from agnodb.errors import InvalidValueError, OwnershipError
+from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.traces import TraceRecord, TraceRow
 from agnodb.rules.ownership import may_write
-from agnodb.rules.statistics import durations, group
+from agnodb.rules.statistics import COMPONENTS, OWNERS, durations, group, trace_group
 from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.rules.traces import merged_trace
 
 SPANS, ERRORS = "agnodb_spans", "agnodb_errors"
-
-_GROUPS = {
-    "session": "session_id",
-    "agent": "agent_id",
-    "team": "team_id",
-    "workflow": "workflow_id",
-    "endpoint": "name",
-}
-_COMPONENTS = ("agent_id", "team_id", "workflow_id")
-_OWNERS = ("user_id", *_COMPONENTS)
-_TIMES = ("first_trace_at", "last_trace_at")
-_SESSION_STATS = ("session_id", *_OWNERS, "total_traces", *_TIMES)
-_COMPONENT_STATS = (
-    "total_traces",
-    "total_sessions",
-    "avg_duration_ms",
-    "p95_duration_ms",
-    "max_duration_ms",
-    "error_traces",
-    *_TIMES,
-)
-
-Groups = tuple[list[dict[str, Any]], int]
 
 
 class DocumentTraceRepository(DocumentRepository[TraceRow]):
@@ -116,8 +94,7 @@ class DocumentTraceRepository(DocumentRepository[TraceRow]):
         end_time: datetime | str | None = None,
         filter_expr: Mapping[str, Any] | None = None,
     ) -> Groups:
-        if group_by not in _GROUPS:
-            raise InvalidValueError(f"Cannot group by that. Known: {', '.join(_GROUPS)}.", detail=repr(group_by))
+        columns = trace_group(group_by)
         page = page.checked(self.listing)
         filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
         created: dict[str, Any] = {} if start_time is None else {"low": time_from(start_time)}
@@ -126,18 +103,16 @@ class DocumentTraceRepository(DocumentRepository[TraceRow]):
         chosen: Chosen[TraceRow] = replace(self.chosen(**filters), ranged="created_at" if created else None, **created)
         if filter_expr is not None:
             chosen = replace(chosen, keep=condition(filter_expr))
-        key, by_id = _GROUPS[group_by], dict[str, list[TraceRow]]()
+        key, by_id = columns[0], dict[str, list[TraceRow]]()
         for trace in await self.all_of(chosen):
-            if _belongs(trace, group_by):
+            if _belongs(trace, key):
                 by_id.setdefault(getattr(trace, key), []).append(trace)
         if group_by == "session":
             groups = [{key: name, **_of_session(traces)} for name, traces in sorted(by_id.items())]
             groups.sort(key=lambda found: str(found["last_trace_at"]), reverse=True)
-            columns: tuple[str, ...] = _SESSION_STATS
         else:
             groups = [{key: name, **_of_component(traces)} for name, traces in sorted(by_id.items())]
             groups.sort(key=lambda found: -found["total_traces"])
-            columns = (key, *_COMPONENT_STATS)
         return page_of([group(columns, found) for found in groups], page)
 
     # -- writes -----------------------------------------------------------------------------------------------
@@ -170,14 +145,14 @@ def _fits(end_time: Any, expression: Mapping[str, Any] | None) -> Callable[[Trac
     return lambda trace: (last is None or trace.end_time <= last) and (asked is None or asked(trace))
 
 
-def _belongs(trace: TraceRow, group_by: str) -> bool:
-    if group_by == "endpoint":
-        return all(getattr(trace, name) is None for name in _COMPONENTS)
-    return getattr(trace, _GROUPS[group_by]) is not None
+def _belongs(trace: TraceRow, key: str) -> bool:
+    if key == "name":
+        return all(getattr(trace, name) is None for name in COMPONENTS)
+    return getattr(trace, key) is not None
 
 
 def _of_session(traces: list[TraceRow]) -> dict[str, Any]:
-    ids = {name: _greatest(getattr(trace, name) for trace in traces) for name in _OWNERS}
+    ids = {name: _greatest(getattr(trace, name) for trace in traces) for name in OWNERS}
     return {**ids, "total_traces": len(traces), **_times(traces)}
 
 

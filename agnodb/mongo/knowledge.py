@@ -6,10 +6,8 @@ from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.mongo.ownership import claimable
 from agnodb.mongo.repository import MongoRepository
-from agnodb.records.knowledge import KnowledgeRecord
+from agnodb.records.knowledge import KEPT, KnowledgeRecord
 from agnodb.rules.values import text_in
-
-_KEPT = ("id", "user_id", "created_at")
 
 
 class MongoKnowledgeRepository(MongoRepository[KnowledgeRecord]):
@@ -32,7 +30,7 @@ class MongoKnowledgeRepository(MongoRepository[KnowledgeRecord]):
 
     async def upsert(self, content: KnowledgeRecord) -> None:
         given = self.fields.encode(self.fields.values(content))
-        changes = {name: value for name, value in given.items() if value is not None and name not in _KEPT}
+        changes = {name: value for name, value in given.items() if value is not None and name not in KEPT}
         # Not `may_write`: a content without an owner is shared, so no user may claim it.
         owned = {} if given["user_id"] is None else {"user_id": given["user_id"]}
         if await self.upsert_where("upsert", given["id"], owned, {"$set": changes}, given) is None:

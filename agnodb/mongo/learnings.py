@@ -6,16 +6,14 @@ from typing import Any
 
 from agnodb import clock
 from agnodb.errors import InvalidValueError, OwnershipError
-from agnodb.filters import Listing, Page, present
+from agnodb.filters import Page, present
 from agnodb.mongo.documents import unfolded
 from agnodb.mongo.ownership import claimable, may_write
 from agnodb.mongo.repository import MongoRepository
 from agnodb.records.learnings import LearningRecord
 from agnodb.rules.searching import words_in_document
+from agnodb.rules.statistics import USER_CHANGED, USERS
 from agnodb.text import decode_text
-
-_LAST = "last_learning_updated_at"
-_USERS = Listing(key="user_id", sorts=("user_id", _LAST), default_sort=_LAST, default_order="desc")
 
 
 class MongoLearningRepository(MongoRepository[LearningRecord]):
@@ -62,7 +60,7 @@ class MongoLearningRepository(MongoRepository[LearningRecord]):
     async def user_stats(
         self, page: Page, *, learning_type: str | None = None, user_id: str | None = None
     ) -> tuple[list[dict[str, Any]], int]:
-        page = page.checked(_USERS)
+        page = page.checked(USERS)
         match = {"user_id": {"$ne": None}, **self.fields.encode(present(learning_type=learning_type, user_id=user_id))}
         last, way = {"$ifNull": ["$updated_at", "$created_at"]}, 1 if page.sort_order == "asc" else -1
         order = {"_id": way} if page.sort_by == "user_id" else {"last": way, "_id": way}
@@ -71,7 +69,7 @@ class MongoLearningRepository(MongoRepository[LearningRecord]):
             "user_stats",
             stages,
             Page(page.limit, page.page),
-            lambda row: {"user_id": decode_text(row["_id"]), _LAST: row["last"]},
+            lambda row: {"user_id": decode_text(row["_id"]), USER_CHANGED: row["last"]},
         )
 
     # -- writes -----------------------------------------------------------------------------------------------

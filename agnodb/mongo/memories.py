@@ -12,12 +12,11 @@ from agnodb.mongo.documents import decoded
 from agnodb.mongo.ownership import may_write
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.mongo.searching import within
-from agnodb.records.memories import MemoryRecord, UserMemories
+from agnodb.records.memories import SAVED_AGAIN, MemoryRecord, UserMemories
 from agnodb.rules.values import integer_in, text_in
 from agnodb.text import decode_text
 
 _A_LIST = {"topics.0": {"$exists": True}}
-_CHANGED = ("memory", "topics", "input", "feedback", "agent_id", "team_id")
 
 
 class MongoMemoryRepository(MongoRepository[MemoryRecord]):
@@ -54,7 +53,7 @@ class MongoMemoryRepository(MongoRepository[MemoryRecord]):
         own = memory.updated_at if updated_at is None else updated_at
         first = {"created_at": created_at, "updated_at": created_at if own is None else own}
         given = self.fields.encode({**self.fields.values(memory), **first})
-        changes: dict[str, Any] = {name: given[name] for name in _CHANGED}
+        changes: dict[str, Any] = {name: given[name] for name in SAVED_AGAIN}
         changes["updated_at"] = now if updated_at is None else integer_in(updated_at)
         owner = given["user_id"]
         update = {"$set": changes if owner is None else {**changes, "user_id": owner}}

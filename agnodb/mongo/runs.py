@@ -14,12 +14,11 @@ from agnodb.mongo.documents import decoded, equal, texts
 from agnodb.mongo.ownership import may_write
 from agnodb.mongo.recent_runs import ORDER, SHOWN, VERSION, new_version, stored_run
 from agnodb.mongo.repository import Document, MongoRepository
-from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
+from agnodb.records.runs import HISTORY_SKIP_STATUSES, SAVED_AGAIN, RunRecord, StoredRun
 from agnodb.rules.cancelling import cancellation
 from agnodb.rules.values import text_in
 
 _PLACE = {"run_id": 1, "user_id": 1, "run_index": 1, "created_at": 1, "updated_at": 1, "_id": 0}
-_RESAVED = ("status", "run_data", "parent_run_id", "updated_at", VERSION)
 _ROUNDS = 100
 
 
@@ -129,7 +128,7 @@ class MongoRunRepository(MongoRepository[RunRecord]):
         run without an owner: it is its session's."""
         user_id = given["user_id"]
         match = {"run_id": given["run_id"], "session_id": given["session_id"]}
-        changes = {name: given[name] for name in _RESAVED}
+        changes = {name: given[name] for name in (*SAVED_AGAIN, VERSION)}
         if user_id is not None:
             match["user_id"], changes["user_id"] = user_id, user_id
         stored = await self._resaved(match, changes)

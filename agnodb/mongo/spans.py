@@ -6,32 +6,20 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from agnodb.contracts.traces import Groups
 from agnodb.errors import DuplicateKeyError, InvalidValueError
-from agnodb.filters import Listing, Page, present
+from agnodb.filters import Page, present
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.mongo.statistics import DURATIONS, of_status, p95
 from agnodb.records.spans import SpanRecord
 from agnodb.rules.placeholders import placeholders
-from agnodb.rules.statistics import group
+from agnodb.rules.statistics import SPAN_GROUPS, SPAN_STATS, SPAN_TYPE, group
 from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.rules.values import text_in
 
 _TIMES = ("start_time", "end_time", "created_at")
-_TYPE = "openinference.span.kind"
-_STATS = (
-    "name",
-    "span_type",
-    "total_calls",
-    "avg_duration_ms",
-    "p95_duration_ms",
-    "max_duration_ms",
-    "error_count",
-    "last_called_at",
-)
-_STATS_LISTING = Listing(key="name", sorts=_STATS[2:], default_sort="total_calls", default_order="desc")
 
 Spans = list[SpanRecord]
-Groups = tuple[list[dict[str, Any]], int]
 
 
 class MongoSpanRepository(MongoRepository[SpanRecord]):
@@ -133,9 +121,9 @@ class MongoSpanRepository(MongoRepository[SpanRecord]):
         name: str | None = None,
         span_type: str | None = None,
     ) -> Groups:
-        sorting = page.checked(_STATS_LISTING)
+        sorting = page.checked(SPAN_GROUPS)
         match = {**self.fields.encode(present(name=name)), **self._started(start_time, end_time)}
-        kind = {"$getField": {"field": {"$literal": _TYPE}, "input": {"$ifNull": ["$attributes", {}]}}}
+        kind = {"$getField": {"field": {"$literal": SPAN_TYPE}, "input": {"$ifNull": ["$attributes", {}]}}}
         stages: list[Document] = [{"$match": match}, {"$set": {"span_type": {"$ifNull": [kind, None]}}}]
         if span_type is not None:
             stages.append({"$match": {"span_type": text_in(span_type)}})
@@ -160,4 +148,4 @@ class MongoSpanRepository(MongoRepository[SpanRecord]):
             {"$sort": {str(sorting.sort_by): way, "_id.name": 1, "untyped": 1, "_id.span_type": 1}},
         ]
         groups = Page(page.limit, page.page)
-        return await self.grouped("stats", stages, groups, lambda row: group(_STATS, {**row, **row["_id"]}))
+        return await self.grouped("stats", stages, groups, lambda row: group(SPAN_STATS, {**row, **row["_id"]}))

@@ -7,39 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
-from agnodb.errors import InvalidValueError, OwnershipError, UnavailableError
+from agnodb.contracts.traces import Groups
+from agnodb.errors import OwnershipError, UnavailableError
 from agnodb.filters import Page, present
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.mongo.statistics import DURATIONS, of_status, p95
 from agnodb.mongo.trace_filters import condition
 from agnodb.records.traces import TraceRecord, TraceRow
-from agnodb.rules.statistics import group
+from agnodb.rules.statistics import COMPONENTS, OWNERS, group, trace_group
 from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.rules.traces import merged_trace
 
 _ROUNDS = 100
-_GROUPS = {
-    "session": "session_id",
-    "agent": "agent_id",
-    "team": "team_id",
-    "workflow": "workflow_id",
-    "endpoint": "name",
-}
-_OWNERS = ("user_id", "agent_id", "team_id", "workflow_id")
-_TIMES = ("first_trace_at", "last_trace_at")
-_SESSION_STATS = ("session_id", *_OWNERS, "total_traces", *_TIMES)
-_COMPONENT_STATS = (
-    "total_traces",
-    "total_sessions",
-    "avg_duration_ms",
-    "p95_duration_ms",
-    "max_duration_ms",
-    "error_traces",
-    *_TIMES,
-)
 _SPANS = "agnodb_spans"
-
-Groups = tuple[list[dict[str, Any]], int]
 
 
 class MongoTraceRepository(MongoRepository[TraceRow]):
@@ -138,24 +118,22 @@ class MongoTraceRepository(MongoRepository[TraceRow]):
         end_time: datetime | str | None = None,
         filter_expr: Mapping[str, Any] | None = None,
     ) -> Groups:
-        if group_by not in _GROUPS:
-            raise InvalidValueError(f"Cannot group by that. Known: {', '.join(_GROUPS)}.", detail=repr(group_by))
+        columns = trace_group(group_by)
         filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
         conditions = self._conditions("created_at", start_time, "created_at", end_time, filter_expr)
-        key = _GROUPS[group_by]
+        key = columns[0]
         if group_by == "endpoint":
-            grouped: Document = dict.fromkeys(("workflow_id", "team_id", "agent_id"))
+            grouped: Document = dict.fromkeys(COMPONENTS)
         else:
             grouped = {key: {"$ne": None}}
         match = {"$match": {"$and": [grouped, self.fields.encode(filters), *conditions]}}
         by_session = group_by == "session"
-        columns = _SESSION_STATS if by_session else (key, *_COMPONENT_STATS)
         stages = [match, *(self._by_session() if by_session else self._by_component(key))]
         return await self.grouped("stats", stages, page, lambda row: group(columns, {**row, key: row["_id"]}))
 
     @staticmethod
     def _by_session() -> list[Document]:
-        ids = {name: {"$max": f"${name}"} for name in _OWNERS}
+        ids = {name: {"$max": f"${name}"} for name in OWNERS}
         times = {"first_trace_at": {"$min": "$created_at"}, "last_trace_at": {"$max": "$created_at"}}
         values = {"_id": "$session_id", **ids, "total_traces": {"$sum": 1}, **times}
         return [{"$group": values}, {"$sort": {"last_trace_at": -1, "_id": 1}}]

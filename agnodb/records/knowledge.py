@@ -7,6 +7,9 @@ from typing import Any
 
 from agnodb.records.base import Record
 
+KEPT = ("id", "user_id", "created_at")
+"""What a save leaves as it is in a content that is there."""
+
 
 @dataclass(slots=True, kw_only=True)
 class KnowledgeRecord(Record):

@@ -7,6 +7,9 @@ from typing import Any
 
 from agnodb.records.base import Record
 
+SAVED_AGAIN = ("memory", "topics", "input", "feedback", "agent_id", "team_id")
+"""What a save changes in a memory that is there."""
+
 
 @dataclass(slots=True, kw_only=True)
 class MemoryRecord(Record):

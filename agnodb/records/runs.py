@@ -19,6 +19,10 @@ TOTAL_PART = 2**40
 """A total is over the remainders of tokens by this: an integer of 64 bits holds that of eight million runs."""
 
 
+SAVED_AGAIN = ("status", "run_data", "parent_run_id", "updated_at")
+"""What a save changes in a run that is there."""
+
+
 @dataclass(slots=True, kw_only=True)
 class RunRecord(Record):
     """One row of agno_runs. Times are epoch seconds.

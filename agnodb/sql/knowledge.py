@@ -9,11 +9,9 @@ from sqlalchemy import ColumnElement, Executable, String, bindparam, func, or_, 
 
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
-from agnodb.records.knowledge import KnowledgeRecord
+from agnodb.records.knowledge import KEPT, KnowledgeRecord
 from agnodb.rules.values import text_in
 from agnodb.sql.repository import SqlRepository
-
-_KEPT = ("id", "user_id", "created_at")
 
 
 class SqlKnowledgeRepository(SqlRepository[KnowledgeRecord]):
@@ -54,7 +52,7 @@ class SqlKnowledgeRepository(SqlRepository[KnowledgeRecord]):
     def _upsert(self) -> Executable:
         stored = self.table.c
         values = self.rows.binds(c.name for c in self.rows.columns)
-        update = {name: func.coalesce(bind, stored[name]) for name, bind in values.items() if name not in _KEPT}
+        update = {name: func.coalesce(bind, stored[name]) for name, bind in values.items() if name not in KEPT}
         # Not `may_write`: a content without an owner is shared, so no user may claim it.
         owned = or_(values["user_id"].is_(None), stored.user_id == values["user_id"])
         return self.dialect.upsert(self.table, values, ["id"], update, owned).returning(self.key)

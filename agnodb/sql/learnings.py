@@ -26,8 +26,9 @@ from sqlalchemy import (
 
 from agnodb import clock, codec
 from agnodb.errors import InvalidValueError, OwnershipError
-from agnodb.filters import Listing, Page, present
+from agnodb.filters import Page, present
 from agnodb.records.learnings import LearningRecord
+from agnodb.rules.statistics import USER_CHANGED, USERS
 from agnodb.sql.dialects.base import LIKE_ESCAPE
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
@@ -35,8 +36,6 @@ from agnodb.sql.searching import Search, SearchedColumn
 from agnodb.text import decode_text
 
 _SEPARATORS = re.compile(r"[\s_\-]+")
-_LAST = "last_learning_updated_at"
-_USERS = Listing(key="user_id", sorts=("user_id", _LAST), default_sort=_LAST, default_order="desc")
 
 
 def search_patterns(query: str) -> dict[str, list[str]]:
@@ -134,14 +133,14 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
     async def user_stats(
         self, page: Page, *, learning_type: str | None = None, user_id: str | None = None
     ) -> tuple[list[dict[str, Any]], int]:
-        page = page.checked(_USERS)
+        page = page.checked(USERS)
         filters = present(learning_type=learning_type, user_id=user_id)
         return await self.groups(
             "user_stats",
             lambda *variant: self._users(variant[:-2], *variant[-2:]),
             Page(page.limit, page.page),
             filters,
-            lambda row: {"user_id": decode_text(row[0]), _LAST: row[1]},
+            lambda row: {"user_id": decode_text(row[0]), USER_CHANGED: row[1]},
             variant=(page.sort_by, page.sort_order),
         )
 
@@ -150,7 +149,7 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
         last = func.max(func.coalesce(stored.updated_at, stored.created_at))
         order = [owner] if sort_by == "user_id" else [last, owner]
         return (
-            select(owner, last.label(_LAST))
+            select(owner, last.label(USER_CHANGED))
             .where(*self.equal(names), owner.is_not(None))
             .group_by(owner)
             .order_by(*(column.asc() if sort_order == "asc" else column.desc() for column in order))

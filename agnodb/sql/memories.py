@@ -10,15 +10,13 @@ from sqlalchemy import BigInteger, ColumnElement, Executable, bindparam, delete,
 from agnodb import clock, codec
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
-from agnodb.records.memories import MemoryRecord, UserMemories
+from agnodb.records.memories import SAVED_AGAIN, MemoryRecord, UserMemories
 from agnodb.rules.values import integer_in
 from agnodb.sql.dialects.base import like_pattern
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.repository import SqlRepository
 from agnodb.sql.searching import Search, SearchedColumn, document_texts
 from agnodb.text import decode_text
-
-_CHANGED = ("memory", "topics", "input", "feedback", "agent_id", "team_id")
 
 
 class SqlMemoryRepository(SqlRepository[MemoryRecord]):
@@ -77,7 +75,7 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
     def _upsert(self) -> Executable:
         values = self.rows.binds(c.name for c in self.rows.columns)
         update = {
-            **{name: values[name] for name in _CHANGED},
+            **{name: values[name] for name in SAVED_AGAIN},
             "user_id": keep_owner(self.table, values["user_id"]),
             "updated_at": bindparam("now", type_=BigInteger()),
         }

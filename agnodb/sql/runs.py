@@ -26,7 +26,7 @@ from sqlalchemy import (
 from agnodb import clock, codec
 from agnodb.errors import NotFoundError, OwnershipError
 from agnodb.filters import Page, present
-from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun, stored_size
+from agnodb.records.runs import HISTORY_SKIP_STATUSES, SAVED_AGAIN, RunRecord, StoredRun, stored_size
 from agnodb.rules.cancelling import check_cancellable
 from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write, of_writable
@@ -49,7 +49,6 @@ _WRITTEN = (
     "updated_at",
 )
 CANCELLED = codec.encode("CANCELLED")
-_RESAVED = ("status", "run_data", "parent_run_id", "updated_at")
 
 
 class SqlRunRepository(SqlRepository[RunRecord]):
@@ -167,7 +166,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
 
     def _upsert(self) -> Executable:
         stored, values, excluded = self.table.c, self.rows.binds(_WRITTEN), self.dialect.excluded
-        update = {name: excluded(name) for name in _RESAVED}
+        update = {name: excluded(name) for name in SAVED_AGAIN}
         update["user_id"] = keep_owner(self.table, excluded("user_id"))
         same = (stored.session_id == excluded("session_id")) & may_write(self.table, excluded("user_id"))
         returning = (stored.user_id, stored.run_index, stored.created_at, stored.updated_at)

@@ -11,31 +11,19 @@ import orjson
 from sqlalchemy import BigInteger, ColumnElement, Executable, Select, String, bindparam, case, func, select
 from sqlalchemy.sql.dml import ReturningInsert
 
+from agnodb.contracts.traces import Groups
 from agnodb.errors import InvalidValueError
-from agnodb.filters import Listing, Page, present
+from agnodb.filters import Page, present
 from agnodb.records.spans import SpanRecord
 from agnodb.rules.placeholders import PLACEHOLDER, Rows, placeholders
+from agnodb.rules.statistics import SPAN_GROUPS, SPAN_STATS, SPAN_TYPE
 from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.rules.values import text_in
 from agnodb.sql.executor import Executor
 from agnodb.sql.percentile import group, p95, ranked
 from agnodb.sql.repository import SqlRepository
 
-_TYPE = "openinference.span.kind"
-_STATS = (
-    "name",
-    "span_type",
-    "total_calls",
-    "avg_duration_ms",
-    "p95_duration_ms",
-    "max_duration_ms",
-    "error_count",
-    "last_called_at",
-)
-_STATS_LISTING = Listing(key="name", sorts=_STATS[2:], default_sort="total_calls", default_order="desc")
-
 Spans = list[SpanRecord]
-Groups = tuple[list[dict[str, Any]], int]
 Conditions = dict[str, Callable[[], ColumnElement[bool]]]
 
 
@@ -159,7 +147,7 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
         name: str | None = None,
         span_type: str | None = None,
     ) -> Groups:
-        sorting = page.checked(_STATS_LISTING)
+        sorting = page.checked(SPAN_GROUPS)
         conditions, parameters = self._started(start_time, end_time)
         components = present(agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
         for component, value in components.items():
@@ -179,14 +167,14 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
             build,
             Page(page.limit, page.page),
             filters,
-            lambda row: group(_STATS, row),
+            lambda row: group(SPAN_STATS, row),
             parameters=parameters,
             variant=(tuple(sorted(conditions)), sorting.sort_by, sorting.sort_order),
         )
 
     @property
     def _type(self) -> ColumnElement[Any]:
-        return self.dialect.json_text(self.table.c.attributes, _TYPE)
+        return self.dialect.json_text(self.table.c.attributes, SPAN_TYPE)
 
     def _of_trace(self, component: str) -> ColumnElement[bool]:
         return self.tables.traces.c[component] == bindparam(f"trace_{component}", type_=String())
@@ -208,7 +196,7 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
             "error_count": func.sum(case((rows.c.status_code == "ERROR", 1), else_=0)),
             "last_called_at": func.max(rows.c.start_time),
         }
-        sort = values[sorting.sort_by or _STATS_LISTING.default_sort]
+        sort = values[sorting.sort_by or SPAN_GROUPS.default_sort]
         # Databases differ in where NULL comes.
         order = (sort.asc() if sorting.sort_order == "asc" else sort.desc(), name, span_type.is_(None), span_type)
         labelled = (value.label(label) for label, value in values.items())

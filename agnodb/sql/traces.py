@@ -21,10 +21,12 @@ from sqlalchemy import (
     select,
 )
 
-from agnodb.errors import InvalidValueError, OwnershipError
+from agnodb.contracts.traces import Groups
+from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.base import column_fields
 from agnodb.records.traces import PLACEHOLDER_NAME, TraceRecord, TraceRow
+from agnodb.rules.statistics import COMPONENTS, OWNERS, trace_group
 from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.sql.dialects.base import Dialect
 from agnodb.sql.executor import Executor
@@ -34,37 +36,8 @@ from agnodb.sql.repository import SqlRepository, Statements
 from agnodb.sql.rows import RowMap
 from agnodb.sql.trace_filters import TraceFilter
 
-_IDS = ("run_id", "session_id", "agent_id", "team_id", "workflow_id")
-_COMPONENTS = ("workflow_id", "team_id", "agent_id")
-_GROUPS = {
-    "session": "session_id",
-    "agent": "agent_id",
-    "team": "team_id",
-    "workflow": "workflow_id",
-    "endpoint": "name",
-}
-_SESSION_STATS = (
-    "session_id",
-    "user_id",
-    "agent_id",
-    "team_id",
-    "workflow_id",
-    "total_traces",
-    "first_trace_at",
-    "last_trace_at",
-)
-_COMPONENT_STATS = (
-    "total_traces",
-    "total_sessions",
-    "avg_duration_ms",
-    "p95_duration_ms",
-    "max_duration_ms",
-    "error_traces",
-    "first_trace_at",
-    "last_trace_at",
-)
+_IDS = ("run_id", "session_id", *COMPONENTS)
 
-Groups = tuple[list[dict[str, Any]], int]
 Conditions = dict[str, Callable[[], ColumnElement[bool]]]
 
 
@@ -168,16 +141,14 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
         end_time: datetime | str | None = None,
         filter_expr: Mapping[str, Any] | None = None,
     ) -> Groups:
-        if group_by not in _GROUPS:
-            raise InvalidValueError(f"Cannot group by that. Known: {', '.join(_GROUPS)}.", detail=repr(group_by))
+        columns = trace_group(group_by)
         filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
         conditions, parameters = self._conditions("created_at", start_time, "created_at", end_time, filter_expr)
         by_session = group_by == "session"
-        columns = _SESSION_STATS if by_session else (_GROUPS[group_by], *_COMPONENT_STATS)
 
         def build(*_: Any) -> Select[Any]:
             where = [*self.equal(sorted(filters)), *(condition() for condition in conditions.values())]
-            return self._by_session(where) if by_session else self._by_component(group_by, where)
+            return self._by_session(where) if by_session else self._by_component(columns[0], where)
 
         return await self.groups(
             "stats",
@@ -191,7 +162,7 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
 
     def _by_session(self, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
         traces = self.table.c
-        ids = (func.max(traces[name]).label(name) for name in ("user_id", "agent_id", "team_id", "workflow_id"))
+        ids = (func.max(traces[name]).label(name) for name in OWNERS)
         latest = func.max(traces.created_at).label("last_trace_at")
         count, first = func.count().label("total_traces"), func.min(traces.created_at).label("first_trace_at")
         return (
@@ -201,12 +172,9 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
             .order_by(latest.desc(), traces.session_id)
         )
 
-    def _by_component(self, group_by: str, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
-        traces, key = self.table.c, _GROUPS[group_by]
-        if group_by == "endpoint":
-            grouped = [traces[name].is_(None) for name in _COMPONENTS]
-        else:
-            grouped = [traces[key].is_not(None)]
+    def _by_component(self, key: str, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
+        traces = self.table.c
+        grouped = [traces[name].is_(None) for name in COMPONENTS] if key == "name" else [traces[key].is_not(None)]
         chosen = select(traces[key], traces.session_id, traces.duration_ms, traces.status, traces.created_at)
         rows = ranked(chosen.where(*grouped, *where).subquery("rows"), [key], "duration_ms")
         count = func.count().label("total_traces")
@@ -263,7 +231,7 @@ def _level(column: Callable[[str], ColumnElement[Any]]) -> ColumnElement[int]:
     """How far out the component is that gave a trace its name: a workflow, a team, an agent, or nothing of those."""
     name = column("name")
     is_run = or_(func.replace(name, ".run", "") != name, func.replace(name, ".arun", "") != name)
-    levels = [(and_(column(_COMPONENTS[i]).is_not(None), is_run), 3 - i) for i in range(len(_COMPONENTS))]
+    levels = [(and_(column(COMPONENTS[i]).is_not(None), is_run), 3 - i) for i in range(len(COMPONENTS))]
     return case(*levels, else_=0)
 
 
