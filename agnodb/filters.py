@@ -3,8 +3,9 @@
 `LISTINGS` is the promise that the models' indexes keep: each filter and each sort of each list is served by an
 index on every backend (topics, which are elements of an array, on PostgreSQL). `scans` are what agno lets a list be
 sorted by besides: nothing serves them, so all rows that match are looked at, of which a page keeps the first. A
-`search` is a substring of text anywhere in a value, which an ordinary index cannot serve either (on PostgreSQL and SQLite
-memories have one of grams): give both together with a filter. How whole documents compare is the database's business.
+`search` is a substring of text anywhere in a value, which an ordinary index cannot serve either (on PostgreSQL and
+SQLite memories have one of grams): give both together with a filter. How whole documents compare is the database's
+business.
 """
 
 from __future__ import annotations

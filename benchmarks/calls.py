@@ -74,6 +74,10 @@ CALLS = (
         _again(lambda data: data.memories[:CALLERS]), table="memories",
     ),
     Call(
+        "get_user_memory", lambda side, item: side.get_user_memory(item),
+        _again(lambda data: data.memories[CALLERS : 2 * CALLERS]),
+    ),
+    Call(
         f"get_session, {TURNS_SHORT} runs of 4 KB", lambda side, item: side.get_session(item),
         _again(lambda data: data.short[:CALLERS]),
     ),

@@ -45,7 +45,8 @@ def _floor(name: str, bound: float, metric: str = "cpu_ms") -> Goal:
 READS = ("get_session, 10 runs", "get_session, 100 runs", "get_session, 1,000 runs")
 LONG_TURN, SHORT_TURN = "agent turn 200, 20 KB answers", "agent turn 10, 20 KB answers"
 PAGES = [f"get_sessions, page {page} of 10,000, {runs}" for page in (1, 50) for runs in ("no runs", "with runs")]
-SIMPLE = ("upsert_session, steady", "upsert_run 4 KB, saved again", "upsert_run 4 KB, new", "upsert_user_memory")
+WRITES = ("upsert_session, steady", "upsert_run 4 KB, saved again", "upsert_run 4 KB, new", "upsert_user_memory")
+SIMPLE = (*WRITES, "get_user_memory")
 GOALS = (
     _agno(LONG_TURN, 10, "p50_ms"),
     _agno(LONG_TURN, 10, "bytes_down"),

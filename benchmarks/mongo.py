@@ -60,6 +60,9 @@ class PyMongoFloor:
     async def upsert_user_memory(self, item: Item) -> Any:
         return await self._upsert("memories", item)
 
+    async def get_user_memory(self, item: Item) -> Any:
+        return await self._db.agno_memories.find_one({"memory_id": item.row["memory_id"]})
+
     async def get_session(self, item: Item) -> Any:
         key = {"session_id": item.row["session_id"]}
         session = await self._db.agno_sessions.find_one(key)
@@ -72,6 +75,8 @@ class PyMongoFloor:
         """It keeps nothing."""
 
     def view(self, result: Any) -> View:
+        if isinstance(result, dict):
+            return [(result["memory_id"], [("memory", result["memory"])])]
         session, runs = result
         return [(session["session_id"], [(run["run_id"], run["run_data"]["content"]) for run in runs])]
 

@@ -14,6 +14,7 @@ SHOWN = {
     "upsert_session": "upsert_session, steady",
     "upsert_run, 4 KB": "upsert_run 4 KB, new",
     "upsert_user_memory": "upsert_user_memory",
+    "get_user_memory": "get_user_memory",
     "get_session, 10 runs": "get_session, 10 runs of 4 KB",
     "get_session, 1,000 runs": "get_session, 1,000 runs of 4 KB",
     "get_session, 1,000 runs, first read": "get_session, 1,000 runs, first read",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import asyncpg
 from agno.db.postgres import AsyncPostgresDb as AgnoDb
+from agno.db.schemas import UserMemory
 
 from agnodb import AsyncPostgresDb
 from benchmarks import statements
 from benchmarks.data import CALLERS, PAGE, Item
 
 View = list[tuple[str, list[tuple[str, str]]]]
-"""What a read gave, for comparison: sessions, each with the id and the content of its runs."""
+"""What a read gave, for comparison: sessions, each with the id and the content of its runs; or a memory, its text."""
 
 
 class Side(Protocol):
@@ -29,6 +31,7 @@ class Side(Protocol):
     async def upsert_session(self, item: Item) -> Any: ...
     async def upsert_run(self, item: Item) -> Any: ...
     async def upsert_user_memory(self, item: Item) -> Any: ...
+    async def get_user_memory(self, item: Item) -> Any: ...
     async def get_session(self, item: Item) -> Any: ...
     async def get_sessions(self, page: int, runs: bool) -> Any: ...
     def forget(self) -> None: ...
@@ -69,6 +72,9 @@ class Facade:
     async def upsert_user_memory(self, item: Item) -> Any:
         return await self.db.upsert_user_memory(item.value)
 
+    async def get_user_memory(self, item: Item) -> Any:
+        return await self.db.get_user_memory(item.value.memory_id)
+
     async def get_session(self, item: Item) -> Any:
         return await self.db.get_session(session_id=item.value.session_id)
 
@@ -88,6 +94,8 @@ class Facade:
         if isinstance(result, tuple):
             sessions, _total = result
             return [(s["session_id"], [(r["run_id"], r["content"]) for r in s["runs"] or ()]) for s in sessions]
+        if isinstance(result, UserMemory):
+            return [(str(result.memory_id), [("memory", result.memory)])]
         return [(result.session_id, [(run.run_id, run.content) for run in result.runs])]
 
     async def close(self) -> None:
@@ -118,6 +126,9 @@ class Floor:
     async def upsert_user_memory(self, item: Item) -> Any:
         return await self.fetch(self.sql.upsert_memory, *item.row.values())
 
+    async def get_user_memory(self, item: Item) -> Any:
+        return await self.fetch(self.sql.memory, item.row["memory_id"])
+
     async def get_session(self, item: Item) -> Any:
         session_id = item.row["session_id"]
         sessions = await self.fetch(self.sql.session, session_id)
@@ -132,6 +143,8 @@ class Floor:
         """It keeps nothing."""
 
     def view(self, result: Any) -> View:
+        if isinstance(result, list):
+            return [(m["memory_id"], [("memory", json.loads(m["memory"]))]) for m in result]
         sessions, runs = result
         return [
             (s["session_id"], [statements.run_of(r["run_data"]) for r in runs if r["session_id"] == s["session_id"]])
