@@ -133,7 +133,7 @@ class SessionSaves(DocumentRepository[SessionRecord]):
         for round in range(ROUNDS):
             document = await self.look(session_id)
             if document is None:  # it was deleted meanwhile, or never there
-                written = await self.write_if(saving, "absent", saving.save.documents)
+                written = await self.write_if(saving, "absent", saving.alone())
             else:
                 stored = self.map.read(document)
                 theirs = _texts(stored)

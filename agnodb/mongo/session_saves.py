@@ -114,7 +114,7 @@ class SessionSaves(MongoRepository[SessionRecord]):
         for _ in range(_ROUNDS):
             found = await self.call("look", "find_one", {"session_id": session_id}, projection)
             if found is None:  # it was deleted meanwhile, or never there
-                written = await self.write_if(saving, "absent", saving.save.documents)
+                written = await self.write_if(saving, "absent", saving.alone())
                 if written is not None:
                     return written
                 continue

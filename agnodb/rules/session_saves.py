@@ -70,7 +70,7 @@ class Saving(Generic[G]):
         return self.condition != "seen"
 
     def alone(self) -> Documents:
-        """The documents of the one write."""
+        """The documents of a write that merges nothing: the one write, or one that finds the session deleted."""
         documents, seen = self.save.documents, self.snapshot.seen
         base, mine = self.snapshot.sides(self.save) or (None, documents)
         if base is not None and seen is not None and base is not seen:

@@ -140,7 +140,7 @@ class SessionSaves(SqlRepository[SessionRecord], asks=False):
             if rows:
                 return self._written(await inside._save_locked(saving, rows[0], tried), as_given=False)
             # It was deleted meanwhile, or never there and inserted by others just now.
-            written = await inside.write_if(saving, "absent", saving.save.documents)
+            written = await inside.write_if(saving, "absent", saving.alone())
             if written is not None and not isinstance(written, Stored):
                 return written
 

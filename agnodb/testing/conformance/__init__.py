@@ -142,10 +142,9 @@ class SharedDocumentConformance(ConcurrencyConformance, DocumentConformance):  #
     transactions_wait = False
 
 
-_OF_TABLES = (TableConformance, SavepointConformance, JoinedSessionConformance, StatefulConformance)
+_OF_TABLES = (TableConformance, SavepointConformance, JoinedSessionConformance)
 MongoConformance = _suite(*(part for part in (*CONCEPTS, *MATRICES, *RACES) if part not in _OF_TABLES))
-"""What MongoDB promises: all but savepoints and what is SQLAlchemy's. The stateful model is left
-out: there a session that was deleted comes back with other values than it says, and why is not known."""
+"""What MongoDB promises: all but savepoints and what is SQLAlchemy's."""
 
 MongoConceptConformance = _suite(*(part for part in CONCEPTS if part not in _OF_TABLES))
 """The part of it that another driver could change."""

@@ -245,6 +245,19 @@ class MergingConformance:
         assert stored.metadata == own
         assert stored.row_version == 1 + writers * turns
 
+    async def test_what_was_merged_into_a_deleted_session_comes_back_too(self, db: Any, make_db: Any) -> None:
+        other = await make_db()
+        held = await db.sessions.upsert(a_session(session_data=tokens(5)))
+        beside = await other.sessions.get("s")
+        beside.session_data = tokens(7, theirs=1)
+        await other.sessions.upsert(beside)
+        held.session_data = tokens(6, mine=1)
+        await db.sessions.upsert(held)  # the object does not learn of theirs, the row has it
+        await other.sessions.delete("s")
+        held.session_data = tokens(9, mine=2)
+        await db.sessions.upsert(held)
+        assert await data_of(db) == tokens(11, theirs=1, mine=2)
+
     # -- what it costs ----------------------------------------------------------------------------------------
 
     async def test_a_save_is_one_statement_and_two_or_three_where_others_wrote(self, db: Any, make_db: Any) -> None:
