@@ -98,17 +98,25 @@ class Packets:
     attempts: Attempts
     statements: int = field(default=0, init=False)
     """How many were sent."""
-    _begun: bool = field(default=False, init=False)
-    _ended: bool = field(default=False, init=False)
+    _open: bool = field(default=False, init=False)
+    """Whether a transaction has begun and not ended."""
+    _failed: bool = field(default=False, init=False)
+    """Whether that one's first packet failed: nobody builds on what it did."""
 
     def __call__(self, *statements: Statement, last: bool = False) -> Sequence[Answer]:
         steps = [self._step(statement) for statement, _ in statements]
         asked = [self._asked(step, given) for step, (_, given) in zip(steps, statements, strict=True)]
         self.statements += len(statements)
-        before = [] if self._begun else ["BEGIN"]
+        alone = last and len(asked) == 1 and not self._open and isinstance(asked[0], str)  # its own transaction
+        before = [] if self._open or alone else ["BEGIN"]
+        if self._failed:
+            before = ["ROLLBACK", *before]
         self.attempts.undone = not last
-        answers = self.sender.send(self.connection, [*before, *asked, *(["COMMIT"] if last else [])], last)
-        self._begun, self._ended = True, last
+        self._failed = not self._open
+        answers = self.sender.send(
+            self.connection, [*before, *asked, *(["COMMIT"] if last and not alone else [])], last
+        )
+        self._open, self._failed = not last, False
         return [step.read(answer) for step, answer in zip(steps, answers[len(before) :], strict=False)]
 
     def _step(self, statement: Executable) -> Step:
@@ -124,7 +132,7 @@ class Packets:
 
     def end(self) -> None:
         """Commit, if the last statements were not known to be the last."""
-        if self._begun and not self._ended:
+        if self._open:
             self.attempts.undone = False
             self.sender.send(self.connection, ["COMMIT"], True)
 

@@ -187,7 +187,7 @@ class Injection:
 
     def _sending(self, original: Callable[..., Any], connection: Any, packet: Any, last: bool) -> Any:
         answers: list[Any] = []
-        place = "commit" if last else "transaction"
+        place = "transaction" if not last else "alone" if "BEGIN" in packet or "COMMIT" not in packet else "commit"
         self._meet(Statement(connection, place, lambda: answers.extend(original(connection, packet, last))))
         return answers
 

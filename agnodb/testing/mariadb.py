@@ -79,6 +79,8 @@ class MariaDBServer(MySQLAccess):
         super().__init__("mysql://")
         self._binary, self._durable = binary, durable
         self._data, self._log = directory / "data", directory / "server.log"
+        # Its own: a server that starts removes the temporary tables of all others there.
+        self._files = directory / "temporary"
         self._process: subprocess.Popen[Any] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
@@ -136,11 +138,12 @@ class MariaDBServer(MySQLAccess):
         self.stop()
 
     def _initialise(self, install: str) -> None:
-        self._data.mkdir()
-        _give_away(self._data)
+        for made in (self._data, self._files):
+            made.mkdir()
+            _give_away(made)
         command = [install, "--no-defaults", f"--datadir={self._data}", "--auth-root-authentication-method=normal"]
         done = subprocess.run(
-            [*command, "--skip-test-db", "--skip-name-resolve"],
+            [*command, "--skip-test-db", "--skip-name-resolve", f"--tmpdir={self._files}"],
             cwd="/", capture_output=True, text=True, **_identity(),
         )  # fmt: skip
         if done.returncode:
@@ -151,7 +154,7 @@ class MariaDBServer(MySQLAccess):
         command = [
             self._binary, "--no-defaults", f"--datadir={self._data}", f"--bind-address={LOOPBACK}",
             f"--port={self.port}", f"--socket={self._data / 'socket'}", f"--pid-file={self._data / 'pid'}",
-            "--skip-log-bin", *SMALL, *(() if self._durable else FAST),
+            f"--tmpdir={self._files}", "--skip-log-bin", *SMALL, *(() if self._durable else FAST),
         ]  # fmt: skip
         with self._log.open("ab") as log:
             # In a session of its own, or Ctrl-C would stop the server before the tests that use it.

@@ -247,7 +247,7 @@ async def test_a_turn_saves_its_session_with_one_statement(
         await alone(component, key=key)
     # Only a session that is kept in memory can have missed something: the condition fails, which tells what is stored,
     # or that is locked.
-    contended = 2 if db.settings.dialect.writes_nest else 3
+    contended = 2 if db.settings.dialect.answers_stored else 3
     assert costs[3:] == ([contended, 1] if cached else [1, 1])
     assert (await db.get_session("s")).session_data["session_state"]["others"] == 1
 

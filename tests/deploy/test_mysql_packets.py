@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from agnodb.records.runs import RunRecord
 from agnodb.records.sessions import SessionRecord
 from agnodb.testing.mariadb import MySQLAccess
 
+WAITING = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
 TEA = MemoryRecord(memory_id="m", memory="tea", user_id="alice")
 
 
@@ -57,36 +59,84 @@ class Packets:
         return sent
 
 
-async def test_a_write_is_two_round_trips(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
+WRITTEN = [["BEGIN", "UPDATE", "INSERT", "SELECT", "COMMIT"]]
+
+
+async def test_a_write_is_one_round_trip(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
     packets = Packets(db, monkeypatch)
-    await db.memories.upsert(TEA)
-    assert packets.taken() == [["BEGIN", "SELECT"], ["INSERT", "SELECT", "COMMIT"]]
-    await db.memories.upsert(TEA)
-    assert packets.taken() == [["BEGIN", "SELECT"], ["UPDATE", "SELECT", "COMMIT"]]
+    for _ in ("new", "there"):
+        await db.memories.upsert(TEA)
+        assert packets.taken() == WRITTEN
     await db.memories.get("m")
     assert packets.taken() == [["SELECT"]]
-    await db.memories.delete("m")
-    assert packets.taken() == [["BEGIN", "SELECT"], ["DELETE", "COMMIT"]]
+    assert await db.memories.delete("m")
+    assert packets.taken() == [["DELETE"]]
+    assert not await db.memories.delete("m")
 
 
 async def test_a_new_run_too(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
     await db.sessions.upsert(SessionRecord(session_id="s", session_type="agent", agent_id="a"))
     packets = Packets(db, monkeypatch)
     run = RunRecord(run_id="r", session_id="s", run_type="agent", run_data={"content": "tea"})
-    for change in ("INSERT", "UPDATE"):
+    for _ in ("new", "there"):
         assert (await db.runs.upsert(run)).run_index == 0
-        assert packets.taken() == [["BEGIN", "UPDATE", "SELECT", "SELECT"], [change, "SELECT", "COMMIT"]]
+        assert packets.taken() == [["BEGIN", "UPDATE", "UPDATE", "INSERT", "SELECT", "COMMIT"]]
 
 
-async def test_what_is_refused_ends_its_transaction(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_save_of_a_session_is_one_and_two_over_what_others_wrote(
+    db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packets = Packets(db, monkeypatch)
+    held = SessionRecord(session_id="s", session_type="agent", agent_id="a", session_data={"n": 1})
+    await db.sessions.upsert(held)
+    assert packets.taken() == WRITTEN
+    unread = SessionRecord(session_id="s", session_type="agent", agent_id="a", session_data={"m": 2}, updated_at=1)
+    await db.sessions.upsert(unread)
+    assert packets.taken() == [*WRITTEN, ["BEGIN", "UPDATE", "SELECT", "COMMIT"]]
+    renamed = await db.sessions.rename("s", "tea")
+    assert packets.taken() == [["BEGIN", "UPDATE", "SELECT", "COMMIT"]]
+    assert renamed is not None
+    assert renamed.session_data == {"n": 1, "m": 2, "session_name": "tea"}
+    assert await db.sessions.set_data("s", {"n": 3})
+    assert packets.taken() == [["UPDATE"]]
+
+
+async def test_what_is_refused_is_locked_before_it_is_told(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
     await db.memories.upsert(TEA)
     packets = Packets(db, monkeypatch)
     with pytest.raises(OwnershipError):
         await db.memories.upsert(MemoryRecord(memory_id="m", memory="stolen", user_id="bob"))
-    assert packets.taken()[:2] == [["BEGIN", "SELECT"], ["COMMIT"]]
+    assert packets.taken()[:3] == [*WRITTEN, ["BEGIN", "SELECT"], ["COMMIT"]]
     found = await db.memories.get("m")
     assert found is not None
     assert found.memory == "tea"
+
+
+async def test_who_inserts_at_the_same_moment_is_waited_for(
+    db: AsyncMySQLDb, mysql_server: MySQLAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The insert meets the other's row, which no statement before it could see."""
+    packets, inserted = Packets(db, monkeypatch), asyncio.Event()
+
+    def session() -> SessionRecord:
+        return SessionRecord(session_id="s", session_type="agent", agent_id="a")
+
+    async def first() -> None:
+        async with db.transaction() as tx:
+            assert await tx.sessions.insert_if_absent(session())
+            inserted.set()
+            while not mysql_server.run(WAITING):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)  # the table is as it was for whoever looks more often
+
+    async def second() -> None:
+        await inserted.wait()
+        assert not await db.sessions.insert_if_absent(session())
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(first(), second())
+    assert packets.taken() == [["BEGIN", "INSERT", "SELECT", "COMMIT"], ["ROLLBACK", "BEGIN", "SELECT"], ["COMMIT"]]
+    await asyncio.sleep(0.2)
+    assert mysql_server.run("SELECT COUNT(*) FROM information_schema.innodb_trx") == ((0,),)
 
 
 @pytest.mark.parametrize("text", ["'); DROP TABLE x; --", "100%s %(name)s %", "\\'", "a;\nb", '"', "\x1a", "%%"])

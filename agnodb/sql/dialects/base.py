@@ -142,9 +142,12 @@ class Dialect(ABC):
         The statement's `excluded` gives the values that were to be inserted.
         """
 
+    answers_stored: ClassVar[bool] = False
+    """Whether `or_stored` answers with what is stored."""
+
     def or_stored(self, upsert: ReturningInsert[Any], stored: Select[Any]) -> Executable:
-        """`upsert`; where it writes nothing, with the rows of `stored`, if that is one statement. These are as they
-        were when the statement began. Both have the same columns."""
+        """`upsert`; where it writes nothing, with the rows of `stored`, if that is one round trip. These are as they
+        were when the statement began. Both have the same columns; one that differs is NULL in what was written."""
         return upsert
 
     @abstractmethod

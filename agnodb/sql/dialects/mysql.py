@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Delete,
     Executable,
     Insert,
+    Select,
     String,
     Table,
     Text,
@@ -36,6 +38,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.sql.dml import ReturningInsert
 
 from agnodb.sql.dialects.base import LIKE_ESCAPE, Dialect
 from agnodb.sql.dialects.steps import Absent, Changed, NumberedRun, Put, Upsert, as_values, excluded
@@ -51,6 +54,8 @@ class MySQLDialect(Dialect):
     """MySQL and MariaDB."""
 
     writes_nest = False
+    at_once = True
+    """Whether an UPDATE counts the rows that it leaves as they were (see `agnodb.sql.dialects.steps`)."""
     inserted = staticmethod(as_values)
     """How the row of an upsert is inserted."""
 
@@ -62,7 +67,7 @@ class MySQLDialect(Dialect):
         if plan is not None:
             return Steps(plan.ready(tuple(getattr(statement, "_returning", ()))).run)
         if isinstance(statement, (Update, Delete)) and statement._returning:
-            return Steps(Changed(statement).run)
+            return Steps(Changed(statement, at_once=self.at_once).run)
         return statement
 
     # -- JSON -------------------------------------------------------------------------------------------------
@@ -127,8 +132,15 @@ class MySQLDialect(Dialect):
         update: Mapping[str, Any] | None,
         where: ColumnElement[bool] | None = None,
     ) -> Insert:
-        plan = Upsert(table, dict(values), update, where, self.inserted)
+        plan = Upsert(table, dict(values), update, where, self.inserted, self.at_once)
         return insert(table).values(dict(values)).execution_options(**{PLAN: plan})
+
+    answers_stored = True
+
+    def or_stored(self, upsert: ReturningInsert[Any], stored: Select[Any]) -> Executable:
+        if not self.answers_stored:
+            return upsert
+        return upsert.execution_options(**{PLAN: replace(upsert.get_execution_options()[PLAN], stored=stored)})
 
     def put_rows(
         self, columns: Iterable[Column[Any]], name: str, key: Iterable[str] = (), keep: Iterable[str] = ()
@@ -171,10 +183,12 @@ class MySQLDialect(Dialect):
         last = select(func.max(runs.c.run_index)).where(runs.c.session_id == session_id).scalar_subquery()
         following = func.greatest(func.coalesce(counter, 0), func.coalesce(last + 1, 0)) + literal(1, BigInteger)
         number = select(counter - 1).where(mine[0]).scalar_subquery()
+        writable = select(sessions.c.session_id).where(*mine)
+        upsert = Upsert(runs, {**values, "run_index": number}, update, where, self.inserted, self.at_once)
         plan = NumberedRun(
-            Upsert(runs, {**values, "run_index": number}, update, where, self.inserted),
+            replace(upsert, allowed=writable.exists()) if self.at_once else upsert,
             advance=_update(sessions, {"agnodb_run_counter": following}, *mine, ~exists().where(stored)),
-            writable=select(sessions.c.session_id).where(*mine),
+            writable=writable,
         )
         statement = insert(runs).values(dict(values)).returning(*returning)
         return statement.execution_options(**{PLAN: plan})

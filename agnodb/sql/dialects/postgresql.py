@@ -136,6 +136,8 @@ class PostgresDialect(OnConflict):
         rows = rows.render_derived(with_types=True)
         return select(*(cast(rows.c[c.name], JSONB) if isinstance(c.type, JSON) else rows.c[c.name] for c in typed))
 
+    answers_stored = True
+
     def or_stored(self, upsert: ReturningInsert[Any], stored: Select[Any]) -> Executable:
         written = upsert.cte("written")
         nothing = ~select(literal_column("1")).select_from(written).exists()

@@ -59,6 +59,7 @@ def as_constants(table: Table, values: Mapping[str, ColumnElement[Any]]) -> Inse
 class SingleStoreDialect(MySQLDialect):
     """SingleStore 8.0 and later."""
 
+    at_once = answers_stored = False  # whether it counts them is not known
     inserted = staticmethod(as_constants)
 
     def prepared(self, statement: Executable) -> Executable | Steps:

@@ -3,6 +3,9 @@
 The rows are locked first, then changed by their keys, then read: so what is answered is what was changed, whoever
 else writes, and no condition is asked twice. All steps of one plan are one transaction (see `Steps`), and what does not
 wait for an answer is asked together. Each statement is built once.
+
+Where a statement names its one row, nothing waits: a change tells by the number of its rows whether there was one, and
+the row is read after it. That needs a database that counts a row which an UPDATE leaves as it was (`at_once`).
 """
 
 from __future__ import annotations
@@ -20,12 +23,15 @@ from sqlalchemy import (
     Delete,
     Executable,
     Insert,
+    Select,
     Table,
     Text,
     Update,
+    and_,
     bindparam,
     case,
     delete,
+    exists,
     insert,
     literal_column,
     select,
@@ -33,7 +39,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.sql import visitors
+from sqlalchemy.sql import operators, visitors
 
 from agnodb.sql.executor import Answer, Ask, Row, Statement
 
@@ -114,10 +120,22 @@ def _error_code(error: Exception) -> Any:
     return next(iter(getattr(error, "orig", error).args), None)
 
 
+def _named_row(statement: Any, key: Column[Any]) -> Any:
+    """The condition that names the one row of a statement by its `key`; None if there is none."""
+    for each in statement._where_criteria:
+        if (
+            getattr(each, "operator", None) is operators.eq
+            and each.left is key
+            and isinstance(each.right, BindParameter)
+        ):
+            return each
+    return None
+
+
 class Changed:
     """UPDATE ... RETURNING, or DELETE ... RETURNING."""
 
-    def __init__(self, statement: Any) -> None:
+    def __init__(self, statement: Any, *, at_once: bool = False) -> None:
         table: Table = statement.table
         key, returning = key_of(table), list(statement._returning)
         deletes = isinstance(statement, Delete)
@@ -125,15 +143,22 @@ class Changed:
         locked = select(key, *(returning if deletes else ())).where(*statement._where_criteria)
         self._lock = Step(locked.with_for_update())
         if deletes:
-            self._change = Step(delete(table).where(among(key)))
+            made: Any = delete(table)
             self._read = None
         else:
-            values: Any = statement._values or dict(statement._ordered_values or ())
-            self._change = Step(_set(update(table).where(among(key)), table, values))
+            made = _set(update(table), table, statement._values or dict(statement._ordered_values or ()))
             self._read = None if self._key_only else Step(select(*returning).where(among(key)))
+        self._change = Step(made.where(among(key)))
+        named = _named_row(statement, key) if at_once and (self._key_only or not deletes) else None
+        self._named = None
+        if named is not None:
+            self._named, found = named.right, select(*returning).where(named)
+            self._alone, self._found = Step(made.where(*statement._where_criteria)), Step(found)
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
+        if self._named is not None:
+            return self._at_once(ask, parameters)
         rows = self._locked(ask, parameters)
         if not rows:
             return ()
@@ -143,6 +168,14 @@ class Changed:
             ask(change, last=True)
             return [row[1:] or row for row in rows]
         return ask(change, self._read(parameters, **keys), last=True)[-1].rows
+
+    def _at_once(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        if not self._key_only:
+            changed, found = ask(self._alone(parameters), self._found(parameters), last=True)
+            return found.rows if changed.rowcount else ()
+        (changed,) = ask(self._alone(parameters), last=True)
+        named: Any = self._named
+        return [(parameters.get(named.key, named.value),)] if changed.rowcount else ()
 
     def _locked(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """The rows to change, by their keys, which nobody else writes from now on."""
@@ -163,24 +196,57 @@ class Upsert:
     update: Mapping[str, Any] | None
     where: ColumnElement[bool] | None
     inserted: Callable[[Table, Mapping[str, ColumnElement[Any]]], Insert] = as_values
+    at_once: bool = False
+    allowed: ColumnElement[bool] | None = None
+    """Whether the row may be there at all."""
+    stored: Select[Any] | None = None
+    """What to answer with where nothing is written; the columns that differ are NULL in what was."""
 
     def ready(self, returning: Sequence[Any]) -> Upsert:
         """With the statements built."""
         key = key_of(self.table)
         mine = key == self.values[key.name]
-        allowed = literal_column("1") if self.where is None else _given(case((self.where, 1), else_=0), self.values)
+        conditions = [given for given in (self.where, self.allowed) if given is not None]
+        where = [_given(condition, self.values) for condition in conditions]
+        allowed = case((and_(*where), 1), else_=0) if where else literal_column("1")
         self._lock = Step(select(allowed).where(mine).with_for_update())
         self._insert = Step(self.inserted(self.table, self.values))
-        self._change = None
+        absent = [] if self.allowed is None else [self.allowed]
+        missing = select(*self.values.values()).where(~exists().where(mine).correlate(None), *absent)
+        self._insert_absent = Step(insert(self.table).from_select(list(self.values), missing))
+        self._change = self._change_allowed = None
         if self.update is not None:
             values = {name: _given(value, self.values) for name, value in self.update.items()}
-            self._change = Step(_set(update(self.table).where(mine), self.table, values))
+            changed = _set(update(self.table).where(mine), self.table, values)
+            self._change, self._change_allowed = Step(changed), Step(changed.where(*where))
         self._read = Step(select(*(returning or (key,))).where(mine))
+        self._stored, self._nulls = None, frozenset[int]()
+        if self.stored is not None:
+            self._stored, columns = Step(self.stored), self.stored.exported_columns
+            self._nulls = frozenset(n for n, (a, b) in enumerate(zip(returning, columns, strict=True)) if a is not b)
         return self
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
-        return self.decided(ask, parameters, ask(self.lock(parameters))[0])
+        rows = self.in_one(ask, parameters) if self.at_once else None
+        return self.decided(ask, parameters, ask(self.lock(parameters))[0]) if rows is None else rows
+
+    def in_one(self, ask: Ask, parameters: Mapping[str, Any], *before: Statement) -> Sequence[Row] | None:
+        """As `run`, without waiting for an answer; None where that decides nothing, and nothing is written: the row may
+        not be changed, or another has just inserted it."""
+        read = (self._stored or self._read)(parameters)
+        change = () if self._change_allowed is None else (self._change_allowed(parameters),)
+        try:
+            *writes, found = ask(*before, *change, self._insert_absent(parameters), read, last=True)
+        except Exception as error:
+            if _error_code(error) != _DUPLICATE:
+                raise
+            return None
+        if any(written.rowcount for written in writes[len(before) :]):
+            return [[None if n in self._nulls else value for n, value in enumerate(row)] for row in found.rows]
+        if self._stored is not None:
+            return found.rows or None
+        return () if self._change_allowed is None else None
 
     def lock(self, parameters: Mapping[str, Any]) -> Statement:
         """What to ask first: locks the row, and answers whether it may be changed."""
@@ -220,6 +286,10 @@ class NumberedRun:
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
+        if self.upsert.at_once:
+            rows = self.upsert.in_one(ask, parameters, self._advance(parameters))
+            if rows is not None:
+                return rows
         first = (self._advance(parameters), self._writable(parameters), self.upsert.lock(parameters))
         advanced, writable, locked = ask(*first)
         if not advanced.rowcount and not writable.rows:

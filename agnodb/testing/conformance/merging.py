@@ -264,7 +264,7 @@ class MergingConformance:
         other = await make_db()
         # Two, where the failed write can tell what is stored.
         dialect = getattr(core_of(db).settings, "dialect", None)
-        contended = 2 if dialect is not None and dialect.writes_nest else 3
+        contended = 2 if dialect is not None and dialect.answers_stored else 3
         await db.sessions.get("s")
 
         async def statements(held: SessionRecord) -> int:
