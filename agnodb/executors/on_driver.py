@@ -56,6 +56,7 @@ class Compiled:
     fixed: Mapping[str, Any]
     """Those that it brings along."""
     answers: bool
+    writes: bool
 
     def values(self, given: Mapping[str, Any]) -> list[Any]:
         """The values of the parameters, in their order."""
@@ -147,7 +148,7 @@ def _compiled(statement: Executable, dialect: Dialect, same: tuple[type[TypeEngi
         return None
     names = made.positiontup or list(made.binds)
     fixed = {name: brought(made, name) for name in names if not made.binds[name].required}
-    return Compiled(made.string, names, fixed, bool(len(columns)))
+    return Compiled(made.string, names, fixed, bool(len(columns)), getattr(statement, "is_dml", False))
 
 
 def _is_plain(made: SQLCompiler) -> bool:

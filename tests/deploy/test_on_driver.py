@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from agnodb import AsyncPostgresDb, AsyncSqliteDb, PostgresDb, SqliteDb
 from agnodb.errors import DuplicateKeyError, InvalidValueError, StorageError, UnavailableError
+from agnodb.executors.on_awaited import OnAiosqlite
 from agnodb.executors.on_driver import ON_DRIVER, OnDriver
 from agnodb.records.memories import MemoryRecord
 from agnodb.testing.conformance.calls import Sample, calls
@@ -31,7 +32,7 @@ async def db(postgres_url: str) -> AsyncIterator[AsyncPostgresDb]:
         yield made
 
 
-def direct(db: AsyncPostgresDb) -> OnDriver:
+def direct(db: AsyncPostgresDb | AsyncSqliteDb) -> OnDriver:
     found: OnDriver = db.db_engine.sync_engine.get_execution_options()[ON_DRIVER]
     return found
 
@@ -320,6 +321,42 @@ async def test_what_runs_after_a_transaction_on_its_connection_is_stored_at_once
             await file.memories.upsert(replace(TEA, memory_id=f"m{number}"))
             found = beside.execute("SELECT count(*) FROM agno_memories").fetchone()
             assert found == (number + 1,)
+
+
+async def test_one_writes_to_a_file_at_a_time(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way = {"INSERT": 0, "SELECT": 0}
+    most = dict(under_way)
+    fetch = OnAiosqlite.fetch
+
+    async def watched(self: OnAiosqlite, connection: Any, text: str, values: Any) -> Any:
+        kind = text[:6]
+        under_way[kind] += 1
+        most[kind] = max(most[kind], under_way[kind])
+        await asyncio.sleep(0.001)
+        under_way[kind] -= 1
+        return await fetch(self, connection, text, values)
+
+    async with AsyncSqliteDb(db_url=sqlite_url) as db:
+        await db.create_tables()
+        await db.memories.upsert(TEA)
+        monkeypatch.setattr(OnAiosqlite, "fetch", watched)
+        saves = [db.memories.upsert(replace(TEA, memory_id=f"m{number}")) for number in range(8)]
+        await asyncio.gather(*saves, *(db.memories.get("m") for _ in range(8)))
+    assert most["INSERT"] == 1 < most["SELECT"]
+
+
+async def test_a_writer_waits_for_others_of_its_process_for_a_while_only(
+    file: AsyncSqliteDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agnodb.executors.on_awaited._TURN", 0.01)
+    writers = direct(file)
+    assert isinstance(writers, OnAiosqlite)
+    async with writers._writer:
+        await file.memories.upsert(TEA)
+    stored = await file.memories.get("m")
+    assert stored is not None
+    assert stored.memory == "tea"
+    assert not writers._writer.locked()
 
 
 def test_sqlite3_runs_them_too(sqlite_url: str) -> None:
