@@ -62,7 +62,7 @@ class Target:
         from agnodb.migrations.settings import settings_for
 
         if self.mongo() is not None:
-            raise ConfigurationError("On MongoDB there are the commands upgrade, current, check and inspect.")
+            raise ConfigurationError("On MongoDB there are upgrade, current, check, doctor, inspect and demo.")
         if self.store() is not None:
             raise ConfigurationError("On stores there are the commands upgrade, current, check, inspect and adopt.")
         self._url, layout = settings_for(self._options(), self._ini())

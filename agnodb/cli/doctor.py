@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from agnodb.cli import mongo
 from agnodb.cli.common import Schema, Table, Url
 from agnodb.cli.places import Json, Place, chosen_place
 
@@ -35,12 +36,16 @@ def doctor(
         from agnodb.diagnosis.doctor import examine
         from agnodb.diagnosis.finding import Commands
 
-        address, layout = target.resolve()
-        report = asyncio.run(examine(address, layout, Commands(layout, target.given, target.direct)))
+        if (found := target.mongo()) is not None:
+            described, report = found.described(), mongo.examine(found, place or url)
+        else:
+            address, layout = target.resolve()
+            report = asyncio.run(examine(address, layout, Commands(layout, target.given, target.direct)))
+            described = target.described()
     if as_json:
-        typer.echo(json.dumps({**target.described(), **report.as_dict()}, indent=2))
+        typer.echo(json.dumps({**described, **report.as_dict()}, indent=2))
     else:
-        typer.echo(" ".join(f"{name} {value}" for name, value in target.described().items() if value))
+        typer.echo(" ".join(f"{name} {value}" for name, value in described.items() if value))
         _print(report)
     raise typer.Exit(report.exit_code)
 

@@ -1,4 +1,4 @@
-"""The commands on MongoDB: `upgrade`, `current`, `check` and `inspect`, over Motor."""
+"""The commands on MongoDB: `upgrade`, `current`, `check`, `doctor` and `inspect`, over Motor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from agnodb.config import Layout
     from agnodb.diagnosis.contents import TableContents
+    from agnodb.diagnosis.doctor import Report
     from agnodb.models.base import Tables
 
 T = TypeVar("T")
@@ -68,9 +69,10 @@ def upgrade(place: MongoPlace, target: str) -> None:
 
     async def work(database: Any, tables: Tables) -> None:
         attempts = Attempts(UPGRADE_SECONDS)
+        drifted = bool(await schema.differences(database, tables, place.layout))
         while True:
             try:
-                for step in await schema.upgrade(database, tables, place.layout):
+                for step in await schema.upgrade(database, tables, place.layout, again=drifted):
                     typer.echo(f"{step} done", err=True)
                 return
             except UnavailableError as failure:
@@ -101,6 +103,23 @@ def check(place: MongoPlace) -> None:
     if differences:
         raise typer.Exit(1)
     typer.echo(f"{schema.HEAD} (head), nothing differs")
+
+
+def examine(place: MongoPlace, url: str | None) -> Report:
+    """What is the matter with the database; `url` is what the commands to run next have to say again."""
+    from agnodb.diagnosis.doctor import Report
+    from agnodb.diagnosis.finding import Commands
+    from agnodb.diagnosis.findings import findings_of, no_connection
+    from agnodb.diagnosis.mongo import read_facts
+    from agnodb.errors import AgnoDbError
+    from agnodb.mongo.urls import place_options, safe
+
+    try:
+        facts = place.run(lambda database, tables: read_facts(database, tables, place.layout))
+    except AgnoDbError as error:
+        return Report([no_connection(error)], detail=error.detail)
+    commands = Commands(place.layout, None if url is None else safe(url), options=place_options(place.name))
+    return Report(findings_of(facts, commands), facts)
 
 
 def contents(place: MongoPlace) -> list[TableContents]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
@@ -184,9 +183,8 @@ class MongoCore(Store):
         return MongoRepositories(executor, self._collections)
 
     async def _ensure(self, database: Any) -> None:
-        layout, name = self.settings.layout, self.settings.db_name
-        place = "" if name == DEFAULT_NAME else f" --schema {shlex.quote(name)}"
-        command = upgrade_command(layout) + place
+        layout = self.settings.layout
+        command = f"{upgrade_command(layout)} {urls.place_options(self.settings.db_name)}".rstrip()
         await schema.ensure(database, self._tables, layout, create=self.settings.create_schema, command=command)
 
     @property
@@ -196,7 +194,8 @@ class MongoCore(Store):
 
     async def create_tables(self) -> None:
         """Make the collections and indexes that are missing. The first call of any method does this for new ones."""
-        await self._executor.at_door(lambda database: schema.make_all(database, self._tables, self.settings.layout))
+        tables, layout = self._tables, self.settings.layout
+        await self._executor.at_door(lambda database: schema.upgrade(database, tables, layout, again=True))
 
     async def table_exists(self, table_name: str) -> bool:
         """Whether there is a collection of that name."""

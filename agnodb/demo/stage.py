@@ -14,33 +14,37 @@ from rich.markup import escape
 
 from agnodb.databases.documents import AsyncDocumentDatabase
 from agnodb.databases.json_files import AsyncJsonDb
+from agnodb.databases.mongo import AsyncMongoDb
 from agnodb.databases.postgres import AsyncPostgresDb
 from agnodb.databases.redis import AsyncRedisDb
 from agnodb.databases.sqlite import AsyncSqliteDb
 from agnodb.demo.model import OfflineModel
 from agnodb.documents.stores.redis_clients import is_redis
 from agnodb.errors import ConfigurationError
+from agnodb.mongo.urls import is_mongodb
 from agnodb.urls import async_url, backend_of
 
 _FILES = "json://"
 
-Database = AsyncPostgresDb | AsyncSqliteDb | AsyncDocumentDatabase
+Database = AsyncPostgresDb | AsyncSqliteDb | AsyncMongoDb | AsyncDocumentDatabase
 
 
 class DemoError(Exception):
     """A step did not do what it says."""
 
 
-def is_store(url: str) -> bool:
-    """Whether `url` leads to a store of documents. Raises ConfigurationError for the memory of a process."""
+def keeps_documents(url: str) -> bool:
+    """Whether `url` leads to MongoDB or a store of documents. Raises ConfigurationError for the memory of a process."""
     if url.startswith("memory:"):
         raise ConfigurationError("The demo is played by two processes: the memory of one is not enough.")
-    return url.startswith(_FILES) or is_redis(url)
+    return is_mongodb(url) or url.startswith(_FILES) or is_redis(url)
 
 
 def open_database(url: str) -> Database:
     """The database of `url`, whose tables must be there: `create_schema=False`."""
-    if is_store(url):
+    if is_mongodb(url):
+        return AsyncMongoDb(db_url=url, create_schema=False)
+    if keeps_documents(url):
         return AsyncJsonDb(url.removeprefix(_FILES)) if url.startswith(_FILES) else AsyncRedisDb(db_url=url)
     if backend_of(async_url(url)) == "postgresql":
         return AsyncPostgresDb(db_url=url, create_schema=False)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from agnodb.demo import conversations, decisions, observing, scheduling
 from agnodb.demo.show import show_tables
-from agnodb.demo.stage import Complaints, Stage, check, is_store, open_database
+from agnodb.demo.stage import Complaints, Stage, check, keeps_documents, open_database
 from agnodb.urls import async_url, require_driver
 
 
@@ -21,7 +21,7 @@ async def perform(url: str, console: Console) -> None:
     """Play the demo on the database of `url`. Raises DemoError when a step does not do what it says, an AgnoDbError
     for a wrong URL."""
     began = time.monotonic()
-    if not is_store(url):
+    if not keeps_documents(url):
         require_driver(async_url(url))
     complaints = Complaints()
     complaints.listen()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from agnodb.migrations.head import HEAD
+
 
 class SchemaState(StrEnum):
     """How the tables of a layout compare with the ones that this agnodb knows."""
@@ -35,6 +37,10 @@ class SchemaFacts:
     adopted: bool = False
     """Some of the tables were made by agno's own adapter."""
     differences: tuple[str, ...] = ()
+    head: str = HEAD
+    """The revision that this agnodb needs."""
+    of: str = "tables"
+    """What it is a schema of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +126,22 @@ class MySQLFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MongoFacts:
+    """A server of MongoDB, as seen over one connection."""
+
+    version: str
+    users: tuple[str, ...]
+    """As whom the connection is known, as ``user@database``; none where the server asks nobody."""
+    deployment: str
+    """``standalone``, ``replica set`` or ``sharded cluster``."""
+    writable: bool
+    """Whether it is the primary, or leads to it."""
+    connections: int | None
+    """How many are open, by anybody; None where this user may not know, or the server does not tell."""
+    max_connections: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SqliteFacts:
     """A SQLite database. Without its `file`, nothing was connected to."""
 
@@ -147,7 +169,7 @@ class Latency:
 class Facts:
     """All that was seen."""
 
-    server: PostgresFacts | MySQLFacts | SqliteFacts
+    server: PostgresFacts | MySQLFacts | MongoFacts | SqliteFacts
     schema: SchemaFacts
     latency: Latency | None = None
     """None where nothing was connected to."""

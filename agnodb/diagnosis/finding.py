@@ -47,6 +47,8 @@ class Commands:
     """The URL without its password; None where the commands find it as this one did, in the environment."""
     direct: str | None = None
     """The same past a pooler, where it is known."""
+    options: str = ""
+    """Further options, which name the database where the layout does not."""
 
     def agnodb(self, command: str, *, pooled: bool = False) -> str:
         """E.g. ``agnodb upgrade --url sqlite:///x.db --table session_table=chats``.
@@ -55,7 +57,7 @@ class Commands:
         """
         url = (self.direct or "THE-SERVER-ITSELF") if pooled else self.url
         place = f"--url {shlex.quote(url)}" if url else ""
-        return " ".join(word for word in ("agnodb", command, place, self.layout.options()) if word)
+        return " ".join(word for word in ("agnodb", command, place, self.options, self.layout.options()) if word)
 
     def sql(self, *statements: str) -> str:
         """Statements to run as a role that may."""

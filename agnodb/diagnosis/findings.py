@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from agnodb.diagnosis.facts import (
     Facts,
     Latency,
+    MongoFacts,
     MySQLFacts,
     Pooler,
     PostgresFacts,
-    SchemaFacts,
     SchemaState,
     SqliteFacts,
 )
 from agnodb.diagnosis.finding import Commands, Finding, Severity
+from agnodb.diagnosis.findings_mongo import about_mongo
 from agnodb.diagnosis.findings_postgresql import about_postgresql, cannot_migrate
 from agnodb.errors import AgnoDbError, MissingDriverError
-from agnodb.migrations.head import HEAD
 
 FAR_MS = 20.0
 """A round trip that takes longer than this is felt: a turn of an agent makes several."""
@@ -47,6 +47,8 @@ def findings_of(facts: Facts, commands: Commands) -> list[Finding]:
         found += about_postgresql(facts.server, facts.schema, commands)
     elif isinstance(facts.server, MySQLFacts):
         found += _about_mysql(facts.server)
+    elif isinstance(facts.server, MongoFacts):
+        found += about_mongo(facts.server)
     else:
         found += _about_sqlite(facts.server)
     return [*found, *_about_schema(facts, commands)]
@@ -128,33 +130,38 @@ def _about_sqlite(facts: SqliteFacts) -> Iterator[Finding]:
 
 
 def _about_schema(facts: Facts, commands: Commands) -> Iterator[Finding]:
-    schema = facts.schema
+    schema, of = facts.schema, facts.schema.of
     by_state = {
-        SchemaState.UNREADABLE: "This role may not look at agnodb's tables.",
-        SchemaState.NONE: "There are no tables yet.",
-        SchemaState.AGNO: "agno's own adapter made these tables; agnodb has not adopted them yet. No row is changed.",
-        SchemaState.OLDER_AGNO: "An agno before 3.1 made these tables.",
-        SchemaState.BEHIND: f"The tables are at {schema.revision}; this agnodb needs {HEAD}.",
-        SchemaState.NEWER: f"The tables are at {schema.revision}, newer than the {HEAD} that this agnodb knows.",
-        SchemaState.DRIFTED: "The tables are not as they should be: " + "; ".join(schema.differences),
+        SchemaState.UNREADABLE: f"This role may not look at agnodb's {of}.",
+        SchemaState.NONE: f"There are no {of} yet.",
+        SchemaState.AGNO: f"agno's own adapter made these {of}; agnodb has not adopted them yet. No row is changed.",
+        SchemaState.OLDER_AGNO: f"An agno before 3.1 made these {of}.",
+        SchemaState.BEHIND: f"The {of} are at {schema.revision}; this agnodb needs {schema.head}.",
+        SchemaState.NEWER: f"The {of} are at {schema.revision}, newer than the {schema.head} that this agnodb knows.",
+        SchemaState.DRIFTED: f"The {of} are not as they should be: " + "; ".join(schema.differences),
         SchemaState.CURRENT: f"at {schema.revision} (head), nothing differs"
         + ("; adopted from agno" if schema.adopted else ""),
     }
     quiet = {SchemaState.CURRENT: Severity.OK, SchemaState.NEWER: Severity.NOTE}
     severity = quiet.get(schema.state, Severity.ERROR)
     pooled = isinstance(facts.server, PostgresFacts) and facts.server.pooler is Pooler.TRANSACTION
-    yield Finding("schema", severity, by_state[schema.state], _mend(schema, commands, pooled))
+    yield Finding("schema", severity, by_state[schema.state], _mend(facts, commands, pooled))
     if isinstance(facts.server, PostgresFacts):
         yield from cannot_migrate(facts.server, schema, commands)
 
 
-def _mend(schema: SchemaFacts, commands: Commands, pooled: bool) -> str | None:
+def _mend(facts: Facts, commands: Commands, pooled: bool) -> str | None:
+    schema = facts.schema
     if schema.state in (SchemaState.NONE, SchemaState.AGNO, SchemaState.BEHIND):
         return commands.agnodb("upgrade", pooled=pooled)
     if schema.state is SchemaState.OLDER_AGNO:
         return commands.agnodb("adopt", pooled=pooled)
     if schema.state is SchemaState.NEWER:
         return "pip install --upgrade agnodb"
+    if schema.state is SchemaState.DRIFTED and isinstance(facts.server, MongoFacts):
+        again = commands.agnodb("upgrade")
+        whole = all(": no index on " in line for line in schema.differences)
+        return again if whole else f"Drop each index that is not unique, then: {again}"
     if schema.state is SchemaState.DRIFTED:
         if all(line.startswith(_ADDITIONS) for line in schema.differences):
             return " && ".join(commands.agnodb(command, pooled=pooled) for command in ("stamp base", "upgrade"))

@@ -121,27 +121,24 @@ async def _locked(database: Any, layout: Layout) -> AsyncIterator[None]:
         await settled(database[VERSIONS].delete_one({**lock, "owner": owner}))
 
 
-async def upgrade(database: Any, tables: Tables, layout: Layout) -> list[str]:
-    """Do all steps that are left; their names. Each is recorded when it is done.
+async def upgrade(database: Any, tables: Tables, layout: Layout, *, again: bool = False) -> list[str]:
+    """Do all steps that are left, or `again` every one, which makes what is missing; their names. Each is recorded
+    when it is done.
 
     Raises UnavailableError while another process does.
     """
-    if (at := await current(database, layout)) is not None and at >= HEAD:
+    if not again and (at := await current(database, layout)) is not None and at >= HEAD:
         return []
     async with _locked(database, layout):
-        return await _upgraded(database, tables, layout)
-
-
-async def _upgraded(database: Any, tables: Tables, layout: Layout) -> list[str]:
-    at, done = await current(database, layout), []
-    for name, step in STEPS:
-        if at is None or name > at:
-            await step(database, tables, layout)
-            done.append(name)
-            # Those of a first boot count when all are done: nobody takes half of it for an older schema.
-            if at is not None or name == HEAD:
-                update = {"$max": {"revision": name}}
-                await settled(database[VERSIONS].update_one({"_id": layout.key}, update, upsert=True))
+        at, done = await current(database, layout), []
+        for name, step in STEPS:
+            if again or at is None or name > at:
+                await step(database, tables, layout)
+                done.append(name)
+                # Those of a first boot count when all are done: nobody takes half of it for an older schema.
+                if at is not None or name == HEAD:
+                    update = {"$max": {"revision": name}}
+                    await settled(database[VERSIONS].update_one({"_id": layout.key}, update, upsert=True))
     return done
 
 
@@ -175,14 +172,6 @@ async def ensure(database: Any, tables: Tables, layout: Layout, *, create: bool,
         await upgrade(database, tables, layout)
         return
     raise SchemaOutdatedError(command=command, detail=f"at {at or 'nothing'}, head is {HEAD}")
-
-
-async def make_all(database: Any, tables: Tables, layout: Layout) -> None:
-    """Make what is missing, at whatever step it is."""
-    async with _locked(database, layout):
-        for _, step in STEPS:
-            await step(database, tables, layout)
-        await _upgraded(database, tables, layout)
 
 
 async def has_collection(database: Any, name: str) -> bool:

@@ -6,6 +6,7 @@ The drivers read it (https://www.mongodb.com/docs/manual/reference/connection-st
 from __future__ import annotations
 
 import re
+import shlex
 
 from agnodb.config import redact
 from agnodb.errors import ConfigurationError
@@ -39,6 +40,11 @@ def hosts(url: str) -> str:
 def safe(url: str) -> str:
     """`url` without what is secret in it."""
     return _SECRET_OPTIONS.sub(r"\1***", redact(url))
+
+
+def place_options(name: str) -> str:
+    """The command-line options that name the database."""
+    return "" if name == DEFAULT_NAME else f"--schema {shlex.quote(name)}"
 
 
 def options(url: str) -> set[str]:

@@ -117,13 +117,15 @@ def test_wrong_url_is_one_line_and_an_exit_code(url: str, said: str) -> None:
     assert "secret-word" not in demo.stdout + demo.stderr
 
 
-@pytest.mark.parametrize("kind", ["json", "redis"])
+@pytest.mark.parametrize("kind", ["json", "redis", "mongodb"])
 def test_a_store_of_documents_holds_what_the_demo_shows(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = f"json://{tmp_path / 'db'}"
     if kind == "redis":
         url = f"{request.getfixturevalue('redis_server')}/7"
+    elif kind == "mongodb":
+        url = request.getfixturevalue("mongodb_server")
     demo = played("--url", url)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "Your name is Alice." in demo.stdout

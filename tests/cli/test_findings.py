@@ -11,6 +11,7 @@ from agnodb.config import Layout
 from agnodb.diagnosis.facts import (
     Facts,
     Latency,
+    MongoFacts,
     Pooler,
     PostgresFacts,
     Rights,
@@ -43,6 +44,15 @@ COMMANDS = Commands(Layout("ai"))
 
 def found(facts: Facts = FACTS, commands: Commands = COMMANDS, **server: Any) -> dict[str, Finding]:
     return {f.check: f for f in findings_of(replace(facts, server=replace(facts.server, **server)), commands)}
+
+
+ON_MONGO = replace(
+    FACTS,
+    server=MongoFacts(
+        version="8.0.4", users=("app@admin",), deployment="replica set", writable=True,
+        connections=3, max_connections=100,
+    ),
+)  # fmt: skip
 
 
 def test_all_is_well() -> None:
@@ -111,3 +121,28 @@ def test_no_connection_has_a_mend_for_its_reason() -> None:
 
 def test_names_are_quoted_where_sql_needs_it() -> None:
     assert [quoted(name) for name in ("ai", "My-Schema", 'a"b', "user")] == ["ai", '"My-Schema"', '"a""b"', '"user"']
+
+
+@pytest.mark.parametrize(
+    ("server", "check", "severity", "mend"),
+    [
+        ({}, "server", "ok", None),
+        ({"version": "4.4.29"}, "server", "error", "5.0"),
+        ({"deployment": "standalone"}, "transactions", "note", "--replSet"),
+        ({"writable": False}, "writing", "error", "directConnection"),
+        ({"connections": 95}, "connections", "warning", "maxPoolSize"),
+    ],
+)
+def test_a_server_of_mongodb(server: dict[str, Any], check: str, severity: str, mend: str | None) -> None:
+    finding = found(ON_MONGO, **server)[check]
+    assert finding.severity == severity
+    assert finding.mend is None if mend is None else mend in str(finding.mend)
+
+
+def test_a_server_that_does_not_tell_its_connections() -> None:
+    assert "connections" not in found(ON_MONGO, connections=None, max_connections=None)
+
+
+def test_an_index_that_is_not_unique_has_to_go_first() -> None:
+    schema = SchemaFacts(state=SchemaState.DRIFTED, differences=("agno_runs: the index on run_id is not unique",))
+    assert str(found(replace(ON_MONGO, schema=schema))["schema"].mend).startswith("Drop each index")

@@ -1,4 +1,4 @@
-"""`upgrade`, `current`, `check` and `inspect` on MongoDB, and its first boot with many processes at once."""
+"""`upgrade`, `current`, `check`, `doctor` and `inspect` on MongoDB, and its first boot with many processes at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from command_line import run, says
+from command_line import Examination, run, says
 from pymongo import MongoClient
 
 from agnodb import MongoDb, clock
@@ -74,11 +74,43 @@ def test_what_is_missing_is_told_and_made(mongodb_server: str, name: str) -> Non
     assert run("check", *place).exit_code == 0
 
 
+def test_doctor_names_the_command_that_mends(mongodb_server: str, name: str) -> None:
+    place = ["--url", mongodb_server, "--schema", name, "--table", "session_table=chats"]
+    first = Examination(*place)
+    assert (first.exit_code, first.document["facts"]["schema"]["state"]) == (1, "none")
+    assert first["server"]["message"].startswith("MongoDB ")
+    assert f"--schema {name} --table session_table=chats" in first["schema"]["mend"]
+    first.mend(mongodb_server)
+    second = Examination(*place)
+    assert (second.exit_code, second["schema"]["message"]) == (0, f"at {HEAD} (head), nothing differs")
+    assert 0 < second.document["facts"]["latency"]["round_trip_ms"] < 1000
+    with MongoClient[dict[str, Any]](mongodb_server) as client:
+        client[name]["chats"].drop_index("user_id_1")
+        drifted = Examination(*place)
+        assert "chats: no index on user_id" in drifted["schema"]["message"]
+        drifted.mend(mongodb_server)
+        assert Examination(*place).exit_code == 0
+        for revision, state, code in (("m001", "behind", 1), ("m999", "newer", 0)):
+            client[name]["agnodb_version"].update_many({}, {"$set": {"revision": revision}})
+            examined = Examination(*place)
+            assert (examined.document["facts"]["schema"]["state"], examined.exit_code) == (state, code)
+            assert revision in examined["schema"]["message"]
+        client[name]["agnodb_version"].delete_many({})
+        assert Examination(*place).document["facts"]["schema"]["state"] == "agno"
+
+
+def test_doctor_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agnodb.cli.mongo.CONNECT_SECONDS", 0.1)
+    examined = Examination("--url", "mongodb://u:s3cr3t@127.0.0.1:1")
+    assert (examined.exit_code, examined["connection"]["severity"]) == (2, "error")
+    assert "s3cr3t" not in examined.text
+
+
 def test_other_commands_say_that_they_are_not_for_it(mongodb_server: str) -> None:
-    for command in (("doctor",), ("sql",), ("downgrade", "base")):
+    for command in (("sql",), ("downgrade", "base")):
         told = run(*command, "--url", mongodb_server)
         assert told.exit_code == 2
-        assert "upgrade, current, check and inspect" in told.output
+        assert "upgrade, current, check, doctor, inspect" in told.output
 
 
 def test_no_server_is_an_error_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
