@@ -13,7 +13,7 @@ from agents import helper, refund_order
 from agno.knowledge import Knowledge
 from agno.os import AgentOS
 from httpx import ASGITransport, AsyncClient
-from places import Place
+from places import MongoPlace, Place
 
 from agnodb.testing.mariadb import MySQLAccess
 
@@ -31,6 +31,14 @@ def mysql_place(mysql_server: MySQLAccess) -> Iterator[Place]:
     name = mysql_server.create_database(f"agnodb_agno_{uuid.uuid4().hex[:8]}")
     yield Place("mysql", f"{mysql_server.url}/{name}")
     mysql_server.drop_database(name)
+
+
+@pytest.fixture
+def mongo_place(mongodb_server: str) -> Iterator[Place]:
+    """An empty database on MongoDB, which a module makes its `place`."""
+    place = MongoPlace("mongodb", mongodb_server, f"agnodb_agno_{uuid.uuid4().hex[:8]}")
+    yield place
+    place.drop()
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,9 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from agnodb import AsyncMySQLDb, AsyncPostgresDb, AsyncSqliteDb
+from pymongo import MongoClient
+
+from agnodb import AsyncMongoDb, AsyncMySQLDb, AsyncPostgresDb, AsyncSqliteDb
 
 TABLES = (
     "agno_sessions",
@@ -113,3 +115,45 @@ class Place:
             " FROM pg_constraint WHERE connamespace = 'ai'::regnamespace"
         )
         return sorted(row["x"] for row in (*columns, *indexes, *constraints))
+
+
+@dataclass
+class MongoPlace(Place):
+    """A database of MongoDB."""
+
+    name: str = ""
+
+    def ours(self, **arguments: Any) -> Any:
+        """agnodb's database object."""
+        return AsyncMongoDb(db_url=self.url, db_name=self.name, **arguments)
+
+    def agnos(self, **arguments: Any) -> Any:
+        """agno's own."""
+        from agno.db.mongo import AsyncMongoDb as Theirs
+
+        return Theirs(db_url=self.url, db_name=self.name, **arguments)
+
+    def rows(self, table: str, where: str = "true") -> list[dict[str, Any]]:
+        """The documents of a collection; all of them."""
+        assert where == "true"
+        with self._client() as client:
+            return list(client[self.name][table].find())
+
+    def bytes_of(self, *tables: str) -> dict[str, list[str]]:
+        """Every document of the collections, each as one text."""
+        return {table: sorted(map(repr, self.rows(table))) for table in tables}
+
+    def shape(self) -> list[str]:
+        """Every index of the database, as text."""
+        with self._client() as client:
+            database = client[self.name]
+            names = database.list_collection_names()
+            return sorted(f"{name} {sorted(database[name].index_information().items())}" for name in names)
+
+    def drop(self) -> None:
+        """Leave nothing behind."""
+        with self._client() as client:
+            client.drop_database(self.name)
+
+    def _client(self) -> MongoClient[dict[str, Any]]:
+        return MongoClient(self.url)

@@ -1,4 +1,4 @@
-"""agno's Agent, Team and Workflow, and AgentOS over HTTP, on stores of documents."""
+"""agno's Agent, Team and Workflow, and AgentOS over HTTP, on stores of documents and on MongoDB."""
 
 from __future__ import annotations
 
@@ -18,29 +18,39 @@ from agno.os import AgentOS
 from agno.team import Team
 from agno.workflow import Step, Workflow
 from google.cloud import storage
+from pymongo import MongoClient
 
 from agnodb import (
     AsyncDynamoDb,
     AsyncGcsJsonDb,
     AsyncInMemoryDb,
     AsyncJsonDb,
+    AsyncMongoDb,
     AsyncRedisDb,
     DynamoDb,
     GcsJsonDb,
     InMemoryDb,
     JsonDb,
+    MongoDb,
     RedisDb,
 )
 from agnodb.demo.model import OfflineModel
 from agnodb.testing.conformance.agents import AgentConformance
 from agnodb.testing.dynamodb_server import REGION
 
-STORES = ("memory", "json", "redis", "dynamodb", "gcs")
-SERVED = ("redis", "dynamodb", "gcs")
+STORES = ("memory", "json", "redis", "dynamodb", "gcs", "mongodb")
+SERVED = STORES[2:]
 
 
 def server_of(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(f"{request.param}_server") if request.param in SERVED else ""
+
+
+def forget(kind: str, url: str, name: str) -> None:
+    """Leave no database behind on a server that others may use too."""
+    if kind == "mongodb":
+        with MongoClient[dict[str, Any]](url) as client:
+            client.drop_database(name)
 
 
 @pytest.fixture(params=STORES)
@@ -53,9 +63,11 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         "redis": lambda: AsyncRedisDb(db_url=url, db_prefix=prefix, expire=60),
         "dynamodb": lambda: AsyncDynamoDb(db_url=f"dynamodb://{REGION}/{prefix}?endpoint={url}"),
         "gcs": lambda: AsyncGcsJsonDb(storage.Client().create_bucket(prefix).name),
+        "mongodb": lambda: AsyncMongoDb(db_url=url, db_name=prefix),
     }
     async with make[request.param]() as made:
         yield made
+    forget(request.param, url, prefix)
 
 
 @pytest.fixture(params=STORES)
@@ -68,9 +80,11 @@ def blocking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         "redis": lambda: RedisDb(db_url=url, db_prefix=prefix, expire=60),
         "dynamodb": lambda: DynamoDb(db_url=f"dynamodb://{REGION}/{prefix}?endpoint={url}"),
         "gcs": lambda: GcsJsonDb(storage.Client().create_bucket(prefix).name),
+        "mongodb": lambda: MongoDb(db_url=url, db_name=prefix),
     }
     with make[request.param]() as made:
         yield made
+    forget(request.param, url, prefix)
 
 
 def _components(db: Any) -> dict[str, Any]:

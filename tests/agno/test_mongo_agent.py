@@ -1,0 +1,12 @@
+"""agno's own Agent on MongoDB: the tests of the other databases, on one more."""
+
+from __future__ import annotations
+
+import pytest
+from places import Place
+from test_agent import *  # noqa: F403
+
+
+@pytest.fixture
+def place(mongo_place: Place) -> Place:
+    return mongo_place
