@@ -119,6 +119,13 @@ def blocking_sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
 def mysql_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
     """An engine on aiomysql, see `agnodb.mysql_drivers`."""
     address, arguments = connect_arguments(url, how)
+
+    def opened(*given: Any, **named: Any) -> Any:
+        from agnodb.executors.aiomysql_reading import open_connection  # the driver may not be installed
+
+        return open_connection(*given, **named)
+
+    arguments["async_creator_fn"] = opened
     engine = create_async_engine(address, connect_args=arguments, poolclass=AiomysqlPool, **_pool(how))
     engine.update_execution_options(**{ON_DRIVER: OnAiomysql(*_turns(how))})
     return engine

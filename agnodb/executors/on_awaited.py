@@ -153,9 +153,13 @@ class OnAiomysql(OnAwaited):
 
     def send(self, connection: Any, packet: Packet, last: bool) -> Sequence[Answer]:
         """See `agnodb.executors.packets.Sender`."""
-        cursor = await_only(connection.driver_connection.cursor())
-        answers = sent(cursor, packet, await_only)
-        await_only(cursor.close())
+        answers: Sequence[Answer] = await_only(self._sent(connection.driver_connection, packet))
+        return answers
+
+    async def _sent(self, connection: Any, packet: Packet) -> Sequence[Answer]:
+        cursor = await connection.cursor()
+        answers = await sent(cursor, packet, lambda result: result)
+        await cursor.close()
         return answers
 
 

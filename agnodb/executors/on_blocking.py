@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable
 
+from agnodb.executors.driving import drive
 from agnodb.executors.on_driver import MYSQL_SAME, SQLITE_SAME, Compiled, OnDriver, failed
 from agnodb.executors.packets import Packet, Step, run_steps, sent
 from agnodb.sql.executor import Answer, Row, Steps
@@ -118,7 +119,11 @@ class OnPyMySQL(OnBlocking):
     def send(self, connection: Any, packet: Packet, last: bool) -> Sequence[Answer]:
         """See `agnodb.executors.packets.Sender`."""
         with connection.driver_connection.cursor() as cursor:
-            return sent(cursor, packet, lambda result: result)
+            return drive(sent(cursor, packet, _made))
+
+
+async def _made(result: T) -> T:
+    return result
 
 
 def _checked_out(engine: Engine) -> Any:

@@ -6,7 +6,7 @@ which escapes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -98,6 +98,7 @@ class Packets:
     attempts: Attempts
     statements: int = field(default=0, init=False)
     """How many were sent."""
+    _texts: dict[str, str] = field(default_factory=dict, init=False)
     _open: bool = field(default=False, init=False)
     """Whether a transaction has begun and not ended."""
     _failed: bool = field(default=False, init=False)
@@ -127,8 +128,17 @@ class Packets:
 
     def _asked(self, step: Step, given: Any) -> Any:
         if isinstance(given, Mapping):
-            return step.written(given, self.connection.driver_connection.escape)
+            return step.written(given, self._escaped)
         return step.text, [step.values(each) for each in given]
+
+    def _escaped(self, value: Any) -> str:
+        """As the driver writes it; a document that several statements have, once: it costs more than all the rest."""
+        if not isinstance(value, str):
+            return str(self.connection.driver_connection.escape(value))
+        found = self._texts.get(value)
+        if found is None:
+            found = self._texts[value] = self.connection.driver_connection.escape(value)
+        return found
 
     def end(self) -> None:
         """Commit, if the last statements were not known to be the last."""
@@ -147,24 +157,20 @@ def run_steps(
     return rows, packets.statements
 
 
-def sent(cursor: Any, packet: Packet, wait: Callable[[Any], Any]) -> Sequence[Answer]:
-    """The answers to `packet` on a cursor of PyMySQL, or of aiomysql: `wait` gives the result of its calls."""
+async def sent(cursor: Any, packet: Packet, made: Callable[[Any], Awaitable[Any]]) -> Sequence[Answer]:
+    """The answers to `packet` on a cursor of aiomysql or of PyMySQL: `made` gives the results of its calls."""
     answers: list[Answer] = []
     entry: Any
     for together, entries in groupby(packet, key=lambda entry: isinstance(entry, str)):
-        if together:
-            answers.extend(_sent_together(cursor, entries, wait))
-        else:
+        if not together:
             for entry in entries:
-                wait(cursor.executemany(*entry))
+                await made(cursor.executemany(*entry))
                 answers.append(Answer((), cursor.rowcount))
+            continue
+        await made(cursor.execute(";\n".join(map(str, entries))))
+        while True:
+            rows = await made(cursor.fetchall()) if cursor.description is not None else ()
+            answers.append(Answer(rows, cursor.rowcount))
+            if not await made(cursor.nextset()):
+                break
     return answers
-
-
-def _sent_together(cursor: Any, texts: Iterable[Any], wait: Callable[[Any], Any]) -> Iterable[Answer]:
-    wait(cursor.execute(";\n".join(texts)))
-    while True:
-        rows = wait(cursor.fetchall()) if cursor.description is not None else ()
-        yield Answer(rows, cursor.rowcount)
-        if not wait(cursor.nextset()):
-            return

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from pymysql.protocol import FieldDescriptorPacket
 
 from agnodb import AsyncMySQLDb
 from agnodb.errors import OwnershipError
 from agnodb.executors.on_driver import ON_DRIVER
+from agnodb.filters import Page
 from agnodb.records.memories import MemoryRecord
 from agnodb.records.runs import RunRecord
 from agnodb.records.sessions import SessionRecord
@@ -145,3 +147,28 @@ async def test_a_value_is_never_a_part_of_the_text(db: AsyncMySQLDb, text: str) 
         stored = await db.memories.upsert(MemoryRecord(memory_id=text, memory=text, user_id=text))
         assert (stored.memory_id, stored.memory, stored.user_id) == (text, text, text)
     assert await db.memories.delete(text)
+
+
+async def test_a_column_is_described_once(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    await db.memories.upsert(TEA)
+    await db.memories.get("m")
+    described: list[bytes] = []
+    parse = FieldDescriptorPacket.__init__
+
+    def noted(self: Any, content: bytes, encoding: str) -> None:
+        described.append(content)
+        parse(self, content, encoding)
+
+    monkeypatch.setattr(FieldDescriptorPacket, "__init__", noted)
+    assert await db.memories.get("m") == await db.memories.upsert(TEA)
+    assert described == []
+
+
+@pytest.mark.parametrize("length", [0, 250, 251, 65_535, 65_536, 300_000, 3_000_000])
+async def test_an_answer_of_any_length(db: AsyncMySQLDb, length: int) -> None:
+    """Of which a part has arrived, or several packets."""
+    text = "ä" * (length // 2)
+    await db.memories.upsert(MemoryRecord(memory_id="m", memory=text, user_id="alice"))
+    await db.memories.upsert(MemoryRecord(memory_id="n", memory=text + "!", user_id="alice"))
+    found, total = await db.memories.page(Page(limit=2, sort_by="memory_id", sort_order="asc"))
+    assert (total, [memory.memory for memory in found]) == (2, [text, text + "!"])
