@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 Media = Annotated[str, typer.Option("--media", help="s3://bucket/prefix, gs://, az:// or file:///folder.")]
 Option = Annotated[
     list[str] | None,
-    typer.Option("--option", metavar="NAME=VALUE", help="An option of the store: endpoint=http://... Can be repeated."),
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="An option of the store: endpoint=http://..., or allow_http=true. Can be repeated.",
+    ),
 ]
 Older = Annotated[
     int, typer.Option("--older-than", min=0, help="Minutes: what is younger may belong to a run not saved yet.")
@@ -107,7 +111,7 @@ def _opened(media: str, options: list[str] | None) -> MediaObjects:
         if not (name and equals):
             raise ConfigurationError("An option is given as in: --option region=eu-central-1")
         given[name] = value
-    if str(given.get("endpoint", "")).startswith("http://"):
+    if given.pop("allow_http", "") == "true" or str(given.get("endpoint", "")).startswith("http://"):
         given["client_options"] = {"allow_http": True}
     return MediaObjects(ObjectStore(ObjectPlace.of(media, given), awaits=False))
 

@@ -23,7 +23,8 @@ class GcsServer(ServerProcess):
     def __init__(self, program: Path, port: int, folder: Path) -> None:
         self.url = f"http://{LOOPBACK}:{port}"
         place = ("-scheme", "http", "-host", LOOPBACK, "-port", str(port), "-external-url", self.url)
-        super().__init__([str(program), *place, "-backend", "memory"], port, folder)
+        xml = ("-public-host", f"{LOOPBACK}:{port}")  # where it knows the XML API, which obstore speaks
+        super().__init__([str(program), *place, *xml, "-backend", "memory"], port, folder)
 
     @classmethod
     def start(cls) -> Self:

@@ -6,8 +6,6 @@ import asyncio
 import subprocess
 import sys
 import urllib.request
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +19,8 @@ from agnodb.demo.model import OfflineModel
 from agnodb.executors.media import MediaObjects
 from agnodb.media import AsyncObjectStorage, ObjectStorage
 from agnodb.rules.media import MARKERS, OBJECTS, REMOVALS, key_of
-from agnodb.testing.object_server import S3Server
 
 PICTURE, SOUND, TEXT = b"\x89PNG" + bytes(range(256)) * 40, b"RIFF" + b"\0\xff" * 5000, "Zebras é".encode() * 300
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    with S3Server.start() as server:
-        yield server
-
-
-@pytest.fixture(params=["file", "memory", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    """The arguments of a storage that is empty."""
-    if request.param == "file":
-        return {"url": f"file://{tmp_path}/media of mine"}
-    if request.param == "memory":
-        return {"url": "memory://"}
-    server: S3Server = request.getfixturevalue("s3")
-    bucket = f"media-{uuid.uuid4().hex}"
-    server.make_bucket(bucket)
-    return {"url": f"s3://{bucket}/some/prefix", **server.options}
 
 
 async def paths(media: MediaObjects) -> list[str]:
@@ -153,8 +131,8 @@ async def test_a_delete_that_is_undone_gives_up_nothing(tmp_path: Path) -> None:
         assert await paths(media.media) == []
 
 
-async def test_a_reference_that_two_runs_share(tmp_path: Path) -> None:
-    media = AsyncObjectStorage("memory://")
+async def test_a_reference_that_two_runs_share(place: dict[str, Any], tmp_path: Path) -> None:
+    media = AsyncObjectStorage(**place)
     async with AsyncSqliteDb(db_file=str(tmp_path / "d.db"), media=media) as db:
         agent = agent_of(db, media)
         first = await agent.arun("look", session_id="one", **given(0))
@@ -163,6 +141,9 @@ async def test_a_reference_that_two_runs_share(tmp_path: Path) -> None:
         await db.append_run_to_session_if_absent("one", {**run.run_data, "run_id": "copy"})
         await db.delete_run(first.run_id or "")
         assert len(await media.media.objects.all_in(OBJECTS)) == 3
+        (copy,) = (await db.get_session("one", "agent")).runs
+        key = copy.input.images[0].media_reference.storage_key
+        assert await media.download(key) == PICTURE
         await db.delete_run("copy")
         assert await paths(media.media) == []
 
@@ -221,9 +202,11 @@ async def test_keys_of_others_are_not_there(place: dict[str, Any]) -> None:
         assert await media.delete(key)
 
 
-async def test_a_signed_url_gives_the_bytes(s3: S3Server) -> None:
-    s3.make_bucket("signed")
-    media = AsyncObjectStorage("s3://signed", **s3.options)
+@pytest.mark.parametrize("kind", ["s3", "gs"])
+async def test_a_signed_url_gives_the_bytes(request: pytest.FixtureRequest, kind: str) -> None:
+    server = request.getfixturevalue(kind)
+    server.make_bucket("signed")
+    media = AsyncObjectStorage(f"{kind}://signed", **server.options)
     key = await media.upload("a", PICTURE, mime_type="image/png")
     url = await media.get_url(key, expires_in=60)
     assert url is not None

@@ -14,7 +14,11 @@ from typer.testing import CliRunner
 
 from agnodb import JsonDb, MongoDb, PostgresDb, SqliteDb
 from agnodb.cli import app
+from agnodb.cli import media as cli_media
 from agnodb.demo.model import OfflineModel
+from agnodb.executors.driving import drive
+from agnodb.executors.media import MediaObjects
+from agnodb.executors.objects import ObjectStore
 from agnodb.media import ObjectStorage
 from agnodb.rules.media import MARKERS, OBJECTS, REMOVALS
 from agnodb.testing.mongo_server import MongoServer
@@ -59,16 +63,7 @@ def test_check_and_sweep(tmp_path: Path, request: pytest.FixtureRequest, family:
 
     keys = [db.get_session(f"s{n}", "agent").runs[0].input.images[0].media_reference.storage_key for n in range(4)]
     db.delete_session("s0")  # a database without media=
-    (tmp_path / "media" / OBJECTS / keys[1].partition("/")[0]).unlink()
-    (tmp_path / "media" / MARKERS / keys[2]).unlink()
-    (tmp_path / "media" / OBJECTS / ("f" * 64)).write_bytes(b"nobody's")
-    died = tmp_path / "media" / REMOVALS / ("e" * 64) / ("0" * 32)
-    died.parent.mkdir(parents=True)
-    died.write_bytes(b"")
-    expected = {
-        "unreferenced": [keys[0]], "missing": [keys[1]], "unheld": [keys[2]], "unmarked": ["f" * 64],
-        "interrupted": [f"{REMOVALS}/{'e' * 64}/{'0' * 32}"],
-    }  # fmt: skip
+    expected = damaged(media.media, keys)
     code, found = run("check", *given)
     assert code == 1
     assert {name: found[name] for name in expected} == expected
@@ -84,6 +79,57 @@ def test_check_and_sweep(tmp_path: Path, request: pytest.FixtureRequest, family:
     assert media.download(keys[3]) == b"picture 3"
     assert not media.exists(keys[0])
     db.close()
+
+
+def damaged(media: MediaObjects, keys: list[str]) -> dict[str, list[str]]:
+    """Damage what `keys` name in each way that a check tells of; what it is to tell. The first has lost its run."""
+
+    async def damage(objects: ObjectStore) -> None:
+        await objects.delete([f"{OBJECTS}/{keys[1].partition('/')[0]}"])
+        await objects.delete([f"{MARKERS}/{keys[2]}"])
+        await objects.put(f"{OBJECTS}/{'f' * 64}", b"nobody's")
+        await objects.put(f"{REMOVALS}/{'e' * 64}/{'0' * 32}", b"")
+
+    drive(damage(media.objects))
+    return {
+        "unreferenced": [keys[0]], "missing": [keys[1]], "unheld": [keys[2]], "unmarked": ["f" * 64],
+        "interrupted": [f"{REMOVALS}/{'e' * 64}/{'0' * 32}"],
+    }  # fmt: skip
+
+
+def as_options(place: dict[str, Any]) -> list[str]:
+    given = {name: value for name, value in place.items() if name not in ("url", "client_options")}
+    given |= place.get("client_options", {}) and {"allow_http": "true"}
+    return [
+        "--media",
+        place["url"],
+        *(word for name, value in given.items() for word in ("--option", f"{name}={value}")),
+    ]
+
+
+def test_every_kind_of_store_is_checked_and_swept(
+    place: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = ObjectStorage(**place)
+    if place["url"] == "memory://":  # which is a store of its own in each object
+        monkeypatch.setattr(cli_media, "_opened", lambda *_: media.media)
+    url = f"sqlite:///{tmp_path}/a.db"
+    with SqliteDb(db_url=url) as db:
+        agent = Agent(model=OfflineModel(), db=db, media_storage=media, store_media=True, telemetry=False)
+        for number in range(4):
+            agent.run("look", session_id=f"s{number}", images=[Image(content=b"picture %d" % number)])
+        keys = [db.get_session(f"s{n}", "agent").runs[0].input.images[0].media_reference.storage_key for n in range(4)]
+        db.delete_session("s0")  # a database without media=
+        expected = damaged(media.media, keys)
+    given = (*as_options(place), "--url", url, "--older-than", "0")
+    for command, expected_code in (("check", 1), ("sweep", 0)):
+        code, found = run(command, *given)
+        assert (code, {name: found[name] for name in expected}) == (expected_code, expected)
+    assert run("sweep", *given, "--delete")[0] == 0
+    found = run("check", *given)[1]
+    assert {name: found[name] for name in expected} == {**{name: [] for name in expected}, "missing": [keys[1]]}
+    assert (found["objects"], media.exists(keys[0]), media.exists(keys[2])) == (2, False, True)
+    assert media.download(keys[3]) == b"picture 3"
 
 
 def test_a_sweep_of_another_database_deletes_nothing(tmp_path: Path) -> None:
