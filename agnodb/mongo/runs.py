@@ -27,7 +27,7 @@ class MongoRunRepository(MongoRepository[RunRecord]):
 
     concept = "runs"
     record = RunRecord
-    idempotent = frozenset({"resave"})
+    idempotent = frozenset({"upsert", "place"})
 
     async def get(self, run_id: str) -> RunRecord | None:
         return await self.find(run_id=run_id)
@@ -114,53 +114,57 @@ class MongoRunRepository(MongoRepository[RunRecord]):
 
     async def upsert(self, run: RunRecord) -> RunRecord:
         given = self._given(run)
+        owned = {} if given["user_id"] is None else {"user_id": given["user_id"]}
         for _ in range(2):
-            stored = await self._resave(given)
+            stored = await self._resaved(given, owned)
+            if stored is None:
+                around = await self._around(given)
+                if around is None:
+                    break
+                # A run without an owner is its session's.
+                same = around["same"]
+                stored = await (self._resaved(given, {"user_id": None}) if same else self._append(given, around))
             if stored is not None:
                 return replace(run, **self._place(stored))
-            placed = await self._append(given)
-            if placed is not None:
-                return replace(run, **self._place(placed))
         raise await self._refusal(run)
 
-    async def _resave(self, given: Document) -> Document | None:
-        """Change the stored run; None when there is none that the writer may change. One command, and one more for a
-        run without an owner: it is its session's."""
-        user_id = given["user_id"]
-        match = {"run_id": given["run_id"], "session_id": given["session_id"]}
-        changes = {name: given[name] for name in (*SAVED_AGAIN, VERSION)}
-        if user_id is not None:
-            match["user_id"], changes["user_id"] = user_id, user_id
-        stored = await self._resaved(match, changes)
-        if stored is not None or user_id is None:
-            return stored
-        if await self._session(given) is None:
-            return None
-        return await self._resaved({**match, "user_id": None}, changes)
-
-    async def _resaved(self, match: Document, changes: Document) -> Document | None:
+    async def _resaved(self, given: Document, owned: Document) -> Document | None:
+        """Change the stored run; None when there is none that is `owned` so."""
+        match = {"run_id": given["run_id"], "session_id": given["session_id"], **owned}
+        changes = {name: given[name] for name in (*SAVED_AGAIN, VERSION, *owned)}
         options: dict[str, Any] = {"return_document": True, "projection": _PLACE}
-        stored: Document | None = await self.call("resave", "find_one_and_update", match, {"$set": changes}, **options)
+        stored: Document | None = await self.call("upsert", "find_one_and_update", match, {"$set": changes}, **options)
         return stored
 
-    async def _append(self, given: Document) -> Document | None:
-        """Insert the run at the end of its session; None when its id is taken, or the session is not the writer's.
+    async def _around(self, given: Document) -> Document | None:
+        """The session of a run, if the writer may change it: whether it has the `same` run, and its `last` one."""
+        runs = {"from": self.name_of("runs")}
+        same = [{"$match": {"run_id": given["run_id"]}}, {"$project": {"_id": 1}}]
+        last = [{"$match": {"session_id": given["session_id"]}}, {"$sort": {"run_index": -1}}, {"$limit": 1}]
+        stages = [
+            {"$match": {"session_id": given["session_id"], **may_write(given["user_id"])}},
+            {"$project": {"_id": 1}},
+            {"$lookup": {**runs, "pipeline": same, "as": "same"}},
+            {"$lookup": {**runs, "pipeline": [*last, {"$project": {"run_index": 1}}], "as": "last"}},
+        ]
+        found: list[Document] = await self.call("around", "aggregate", stages, of="sessions")
+        return found[0] if found else None
+
+    async def _append(self, given: Document, around: Document, name: str = "upsert") -> Document | None:
+        """Insert the run at the end of its session; None when its id is taken, or the session is gone.
 
         The session's counter gives the place, so racing runs never get one. The last stored place is only the floor,
-        for sessions whose runs agno's own adapter wrote.
+        for sessions whose runs agno's own adapter wrote. Asked again for the same run, it gives the same place.
         """
-        if await self.call("look", "find_one", {"run_id": given["run_id"]}, {"_id": 1}) is not None:
-            return None
-        match, way = {"session_id": given["session_id"]}, [("run_index", -1)]
-        last = await self.call("last", "find_one", match, {"run_index": 1}, sort=way)
-        floor = -1 if last is None or last.get("run_index") is None else last["run_index"]
-        counted = {"$max": [{"$ifNull": ["$agnodb_run_counter", 0]}, floor + 1]}
-        mine = {**match, **may_write(given["user_id"])}
+        floor = next((row["run_index"] for row in around["last"] if row.get("run_index") is not None), -1)
+        counter, run_id = {"$ifNull": ["$agnodb_run_counter", 0]}, {"$literal": given["run_id"]}
+        again = {"$and": [{"$eq": ["$agnodb_run_placed", run_id]}, {"$gte": [counter, floor + 2]}]}
+        advanced = {"$cond": [again, counter, {"$add": [{"$max": [counter, floor + 1]}, 1]}]}
         session = await self.call(
             "place",
             "find_one_and_update",
-            mine,
-            [{"$set": {"agnodb_run_counter": {"$add": [counted, 1]}}}],
+            {"session_id": given["session_id"], **may_write(given["user_id"])},
+            [{"$set": {"agnodb_run_counter": advanced, "agnodb_run_placed": run_id}}],
             of="sessions",
             return_document=True,
             projection={"agnodb_run_counter": 1},
@@ -168,10 +172,12 @@ class MongoRunRepository(MongoRepository[RunRecord]):
         if session is None:
             return None
         document = {**given, "run_index": session["agnodb_run_counter"] - 1}
-        return document if await self.insert_absent(given["run_id"], document) else None
+        return document if await self.insert_absent(given["run_id"], document, name) else None
 
     async def append_if_absent(self, run: RunRecord) -> bool:
-        if await self._append(self._given(run)) is not None:
+        given = self._given(run)
+        around = await self._around(given)
+        if around is not None and not around["same"] and await self._append(given, around, "append") is not None:
             return True
         if await self.get(run.run_id) is not None:
             return False

@@ -71,7 +71,8 @@ class TestOnMongo(OnMotor):
             db: Any = AsyncMongoDb(db_client=client, db_name=emptied)
             session = await db.sessions.upsert(a_session())
             run = a_run("r")
-            await db.runs.upsert(run)
+            new = ["findAndModify", "aggregate", "findAndModify", "insert"]
+            assert await sent.by(db.runs.upsert(run)) == new
             session.session_data = {"turn": 1}
             assert await sent.by(db.sessions.upsert(session)) == ["findAndModify"]
             assert await sent.by(db.runs.upsert(run)) == ["findAndModify"]
@@ -79,6 +80,13 @@ class TestOnMongo(OnMotor):
             assert await sent.by(db.sessions.page(Page(limit=5))) == ["aggregate"]
             spans = [a_span(f"p{n}") for n in range(100)]
             assert await sent.by(db.spans.create_many(spans)) == ["insert", "insert"]
+
+    async def test_a_new_run_is_four_commands_at_most(self, db: Any) -> None:
+        await db.sessions.upsert(a_session(user_id="alice"))
+        for owner in (None, "alice"):
+            assert await self.commands(db, db.runs.upsert(a_run(f"of {owner}", user_id=owner))) == 4
+        assert await self.commands(db, db.runs.upsert(a_run("of None", user_id="alice"))) == 3
+        assert await self.commands(db, db.runs.append_if_absent(a_run("absent"))) == 3
 
     async def test_there_are_no_savepoints(self, db: Any) -> None:
         with pytest.raises(UnsupportedOperationError):
