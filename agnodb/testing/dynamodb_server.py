@@ -18,8 +18,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
-from agnodb.testing.processes import ServerProcess, free_port
-from agnodb.testing.servers import LOOPBACK
+from agnodb.testing.processes import ServerProcess
+from agnodb.testing.servers import LOOPBACK, free_port
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "agnodb-test", "AWS_SECRET_ACCESS_KEY": "agnodb-test"}
 """What the environment of a client needs: moto takes any."""

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
-from agnodb.testing.processes import ServerProcess, free_port
-from agnodb.testing.servers import LOOPBACK, ServerUnavailableError
+from agnodb.testing.processes import ServerProcess
+from agnodb.testing.servers import LOOPBACK, ServerUnavailableError, free_port
 
 VARIABLE = "STORAGE_EMULATOR_HOST"
 """Where Google's clients look for the URL of such a server."""

@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
-import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from agnodb.testing.servers import LOOPBACK, ServerUnavailableError, _free_url, _give_away, _identity
+from agnodb.testing.servers import (
+    LOOPBACK,
+    OwnServer,
+    ServerUnavailableError,
+    _give_away,
+    _identity,
+    _temporary,
+    free_port,
+)
 
-START_SECONDS = 30.0
-STOP_SECONDS = 20.0
-PORT_ATTEMPTS = 5
 INSTALL = "apt-get install --no-install-recommends mariadb-server-core mariadb-client-core"
 FAST = ("--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-flush-method=nosync")
 SMALL = ("--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--max-connections=200")
@@ -72,17 +74,16 @@ class MySQLAccess:
             return cursor.fetchall()
 
 
-class MariaDBServer(MySQLAccess):
-    """A MariaDB of our own, on the same port for life: its `url` survives `kill` and `restart`."""
+class MariaDBServer(OwnServer, MySQLAccess):
+    """A MariaDB of our own, see `OwnServer`."""
 
-    def __init__(self, binary: str, directory: Path, *, durable: bool) -> None:
-        super().__init__("mysql://")
-        self._binary, self._durable = binary, durable
-        self._data, self._log = directory / "data", directory / "server.log"
+    name = "MariaDB"
+
+    def __init__(self, binary: str, install: str, directory: Path, *, durable: bool) -> None:
+        super().__init__(directory, durable=durable)
+        self._binary, self._install = binary, install
         # Its own: a server that starts removes the temporary tables of all others there.
         self._files = directory / "temporary"
-        self._process: subprocess.Popen[Any] | None = None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
     def start(cls, *, durable: bool = False) -> Self:
@@ -96,80 +97,30 @@ class MariaDBServer(MySQLAccess):
         binary, install = shutil.which("mariadbd", path=path), shutil.which("mariadb-install-db", path=path)
         if binary is None or install is None:
             raise ServerUnavailableError(f"MariaDB is not installed: {INSTALL}")
-        temporary = tempfile.TemporaryDirectory(prefix="agnodb-mariadb-")
-        _give_away(Path(temporary.name))
-        server = cls(binary, Path(temporary.name), durable=durable)
+        temporary, directory = _temporary("agnodb-mariadb-")
+        server = cls(binary, install, directory, durable=durable)
         server._temporary = temporary
-        try:
-            server._initialise(install)
-            for _ in range(PORT_ATTEMPTS):
-                server.url = f"mysql://root@{LOOPBACK}:{urlsplit(_free_url()).port}"
-                if server._launch():
-                    return server
-            raise ServerUnavailableError(f"MariaDB exits when started\n{server._log_tail()}")
-        except BaseException:
-            server.stop()
-            raise
+        return server._begin()
 
-    def kill(self) -> None:
-        """Kill the server at once, as a crash would."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-
-    def restart(self) -> None:
-        """Start again on the same port and data, after shutting down if need be."""
-        self._shut_down()
-        if not self._launch():
-            raise ServerUnavailableError(f"MariaDB does not restart\n{self._log_tail()}")
-
-    def stop(self) -> None:
-        """Shut down, and remove the data."""
-        self._shut_down()
-        if self._temporary is not None:
-            self._temporary.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def _initialise(self, install: str) -> None:
+    def _initialise(self) -> None:
         for made in (self._data, self._files):
             made.mkdir()
             _give_away(made)
-        command = [install, "--no-defaults", f"--datadir={self._data}", "--auth-root-authentication-method=normal"]
-        done = subprocess.run(
-            [*command, "--skip-test-db", "--skip-name-resolve", f"--tmpdir={self._files}"],
-            cwd="/", capture_output=True, text=True, **_identity(),
-        )  # fmt: skip
+        command = [self._install, "--no-defaults", f"--datadir={self._data}", f"--tmpdir={self._files}"]
+        command += ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, **_identity())
         if done.returncode:
             raise ServerUnavailableError(f"mariadb-install-db failed\n{done.stdout}{done.stderr}")
 
-    def _launch(self) -> bool:
-        """Start the server and wait until it accepts connections; False if it exits instead."""
-        command = [
+    def _free_url(self) -> str:
+        return f"mysql://root@{LOOPBACK}:{free_port()}"
+
+    def _command(self) -> list[str]:
+        return [
             self._binary, "--no-defaults", f"--datadir={self._data}", f"--bind-address={LOOPBACK}",
             f"--port={self.port}", f"--socket={self._data / 'socket'}", f"--pid-file={self._data / 'pid'}",
             f"--tmpdir={self._files}", "--skip-log-bin", *SMALL, *(() if self._durable else FAST),
         ]  # fmt: skip
-        with self._log.open("ab") as log:
-            # In a session of its own, or Ctrl-C would stop the server before the tests that use it.
-            process = self._process = subprocess.Popen(
-                command, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                **_identity(),
-            )  # fmt: skip
-        deadline = time.monotonic() + START_SECONDS
-        while process.poll() is None:
-            if self._ready(process.pid):
-                return True
-            if time.monotonic() > deadline:
-                raise ServerUnavailableError(f"MariaDB accepts no connection\n{self._log_tail()}")
-            time.sleep(0.02)
-        return False
 
     def _ready(self, pid: int) -> bool:
         # Its own file first: a connection could be answered by a stranger who took the port.
@@ -180,15 +131,3 @@ class MariaDBServer(MySQLAccess):
         except Exception:  # not yet: whatever it says, the deadline decides
             return False
         return True
-
-    def _shut_down(self) -> None:
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def _log_tail(self) -> str:
-        return self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""

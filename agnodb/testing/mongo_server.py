@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from agnodb.testing.processes import START_SECONDS, ServerProcess, free_port
-from agnodb.testing.servers import LOOPBACK, ServerUnavailableError
+from agnodb.testing.processes import START_SECONDS, ServerProcess
+from agnodb.testing.servers import LOOPBACK, ServerUnavailableError, free_port
 
 
 class MongoServer(ServerProcess):

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
-from agnodb.testing.processes import ServerProcess, free_port
-from agnodb.testing.servers import LOOPBACK, ServerUnavailableError
+from agnodb.testing.processes import ServerProcess
+from agnodb.testing.servers import LOOPBACK, ServerUnavailableError, free_port
 
 
 class S3Server(ServerProcess):

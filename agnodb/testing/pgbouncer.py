@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from agnodb.testing.servers import LOOPBACK, PostgresAccess, ServerUnavailableError, _free_url, _give_away, _identity
+from agnodb.testing.servers import LOOPBACK, PostgresAccess, ServerUnavailableError, _give_away, _identity, free_port
 
 POOL_SIZE = 4
 START_SECONDS = 15.0
@@ -106,7 +106,7 @@ class PgBouncer:
 
     def _launch(self) -> bool:
         """Start and wait until it listens; False if it exits instead, most likely because the port is taken."""
-        self.port = urlsplit(_free_url()).port or 0
+        self.port = free_port()
         configuration = self.folder / "pgbouncer.ini"
         configuration.write_text("\n".join(self._lines()))
         with self._log.open("ab") as log:

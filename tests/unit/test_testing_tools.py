@@ -113,11 +113,11 @@ def test_a_durable_server_has_the_default_settings_and_keeps_its_directory() -> 
 
 
 def test_a_port_that_is_taken_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    free_url = servers._free_url
+    free_url = PostgresServer._free_url
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         urls = [f"postgresql://postgres@127.0.0.1:{port}/postgres"]
-        monkeypatch.setattr(servers, "_free_url", lambda: urls.pop() if urls else free_url())
+        monkeypatch.setattr(PostgresServer, "_free_url", lambda server: urls.pop() if urls else free_url(server))
         with PostgresServer.start() as server:
             assert not urls
             assert server.port != port
