@@ -15,8 +15,10 @@ from rich.markup import escape
 from agnodb.databases.documents import AsyncDocumentDatabase
 from agnodb.databases.json_files import AsyncJsonDb
 from agnodb.databases.mongo import AsyncMongoDb
+from agnodb.databases.mysql import AsyncMySQLDb
 from agnodb.databases.postgres import AsyncPostgresDb
 from agnodb.databases.redis import AsyncRedisDb
+from agnodb.databases.singlestore import AsyncSingleStoreDb
 from agnodb.databases.sqlite import AsyncSqliteDb
 from agnodb.demo.model import OfflineModel
 from agnodb.documents.stores.redis_clients import is_redis
@@ -26,7 +28,12 @@ from agnodb.urls import async_url, backend_of
 
 _FILES = "json://"
 
-Database = AsyncPostgresDb | AsyncSqliteDb | AsyncMongoDb | AsyncDocumentDatabase
+_SQL = {
+    "postgresql": AsyncPostgresDb, "mysql": AsyncMySQLDb, "mariadb": AsyncMySQLDb, "singlestore": AsyncSingleStoreDb,
+    "sqlite": AsyncSqliteDb,
+}  # fmt: skip
+
+Database = AsyncPostgresDb | AsyncMySQLDb | AsyncSingleStoreDb | AsyncSqliteDb | AsyncMongoDb | AsyncDocumentDatabase
 
 
 class DemoError(Exception):
@@ -46,9 +53,8 @@ def open_database(url: str) -> Database:
         return AsyncMongoDb(db_url=url, create_schema=False)
     if keeps_documents(url):
         return AsyncJsonDb(url.removeprefix(_FILES)) if url.startswith(_FILES) else AsyncRedisDb(db_url=url)
-    if backend_of(async_url(url)) == "postgresql":
-        return AsyncPostgresDb(db_url=url, create_schema=False)
-    return AsyncSqliteDb(db_url=url, create_schema=False)
+    database: Database = _SQL[backend_of(async_url(url))](db_url=url, create_schema=False)
+    return database
 
 
 def narrator() -> Console:

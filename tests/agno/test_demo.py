@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from agnodb.testing.mariadb import MySQLAccess
 from agnodb.urls import async_url
 
 SCRIPT_SECONDS = 120
@@ -94,6 +95,15 @@ def test_postgres_keeps_what_was_there_and_can_be_repeated(postgres_url: str) ->
     assert all(after[table] >= before[table] for table in before)
     assert after["agno_sessions"] == 2 * before["agno_sessions"]
     assert after["agno_runs"] == 2 * before["agno_runs"]
+
+
+def test_mariadb_holds_what_the_demo_shows(mysql_server: MySQLAccess) -> None:
+    demo = played("--url", mysql_server.url)
+    try:
+        assert demo.returncode == 0, demo.stdout + demo.stderr
+        assert few(rows(mysql_server.url, "ai.")) == {}
+    finally:
+        mysql_server.drop_database("ai")
 
 
 def test_temporary_folder_goes_away(tmp_path: Path) -> None:

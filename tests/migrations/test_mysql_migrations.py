@@ -28,7 +28,7 @@ from agnodb.migrations.head import HEAD, REVISIONS
 from agnodb.testing.mariadb import MySQLAccess
 from agnodb.urls import async_url
 
-PROCESSES = 6
+PROCESSES = 16
 
 KILLED = """
 import asyncio, os, signal, sys

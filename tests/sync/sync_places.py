@@ -14,7 +14,7 @@ from typing import Any
 from places import Place
 from sqlalchemy import Engine, create_engine
 
-from agnodb import PostgresDb, SqliteDb
+from agnodb import MySQLDb, PostgresDb, SqliteDb
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS = 60.0
@@ -26,6 +26,8 @@ class SyncPlace(Place):
 
     def ours(self, **arguments: Any) -> Any:
         """agnodb's database object."""
+        if self.kind == "mysql":
+            return MySQLDb(db_url=self.url, **{"db_schema": self.schema, **arguments})
         return (PostgresDb if self.kind == "postgresql" else SqliteDb)(db_url=self.url, **arguments)
 
     def on(self, engine: Engine) -> Any:

@@ -1,0 +1,14 @@
+"""agno's own objects on MariaDB without an event loop: the tests of the other databases, on one more."""
+
+from __future__ import annotations
+
+import pytest
+from sync_places import SyncPlace
+from test_agno_sync import *  # noqa: F403
+
+del test_the_first_example_of_all  # noqa: F821
+
+
+@pytest.fixture
+def place(mysql_place: SyncPlace) -> SyncPlace:
+    return mysql_place
