@@ -19,6 +19,7 @@ from agnodb.databases.sync_sql import SyncSqlDatabase
 from agnodb.databases.vector_engines import ways_to
 from agnodb.databases.vectors import POSTGRES, VectorStore
 from agnodb.errors import ConfigurationError
+from agnodb.migrations.vectors import Show
 from agnodb.models.vectors import VectorPlace
 from agnodb.rules.vectors import Quantization
 from agnodb.urls import place_of
@@ -40,7 +41,9 @@ class PgVector(VectorTable):
 
     New are `quantization`: "halfvec" or "binary" make the index smaller, and the full vectors choose among what it
     brings; `fusion` of a hybrid search: "rrf" by ranks (the default), "weights" by scores, with `vector_score_weight`
-    for the vectors' part in both; and `progress(done, total)`, called while documents are embedded.
+    for the vectors' part in both; `progress(done, total)`, called while documents are embedded; and `show(line)`, for
+    what is done to a table, and with phase and percents of an index while it is built: without `show` that is
+    logged (`agnodb.vectors`).
 
     The first call makes the table, or what an older one lacks, unless `create_schema` is False. An index of the vectors
     is built by `optimize()` or `async_optimize()`; without one, all are compared, which takes 10 ms for 10,000.
@@ -76,6 +79,7 @@ class PgVector(VectorTable):
         quantization: Quantization | None = None,
         fusion: Literal["rrf", "weights"] = "rrf",
         progress: Progress | None = None,
+        show: Show | None = None,
     ) -> None:
         if schema_version != 1:
             raise ConfigurationError("agno's PgVector has one version of its table, 1.")
@@ -90,10 +94,9 @@ class PgVector(VectorTable):
             language=None if self.search_type == SearchType.vector else content_language,
         )  # fmt: skip
         url, with_loop, without = ways_to(db, db_url, db_engine)
+        told = {"show": show or _log.info, "warn": show or _log.warning}
         stores = [
-            VectorStore(
-                way.engines, place, POSTGRES, create=create_schema, owned=way.owned, direct=way.direct, show=_log.info
-            )
+            VectorStore(way.engines, place, POSTGRES, create=create_schema, owned=way.owned, direct=way.direct, **told)
             for way in (with_loop, without)
         ]
         super().__init__(

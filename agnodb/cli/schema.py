@@ -39,28 +39,39 @@ def upgrade(
             help="Only this table of vectors, with words in LANGUAGE (english; none: vectors alone). Can be repeated.",
         ),
     ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            "--index",
+            metavar="METHOD[:METRIC[:QUANTIZATION]]",
+            help="With --vector: build the index of the vectors too, if it is missing: hnsw, hnsw:l2:halfvec, ivfflat.",
+        ),
+    ] = None,
 ) -> None:
     """Make the tables, or bring them up to date."""
     chosen = Target(url, schema, table)
     if vector:
-        _upgrade_vectors(vector, chosen)
+        _upgrade_vectors(vector, index, chosen)
     elif not _done(chosen, lambda place: mongo.upgrade(place, target), lambda place: stores.upgrade(place, target)):
         _move("upgrade", target, chosen)
 
 
-def _upgrade_vectors(named: list[str], target: Target) -> None:
+def _upgrade_vectors(named: list[str], index: str | None, target: Target) -> None:
     async def work(engine: AsyncEngine, layout: Layout, show: Show) -> None:
         from sqlalchemy.exc import SQLAlchemyError
 
-        from agnodb.migrations.vectors import ensure_vectors
-        from agnodb.models.vectors import place_named
+        from agnodb.migrations.vectors import ensure_vectors, index_vectors
+        from agnodb.models.vectors import indexed_as, place_named
         from agnodb.sql.failures import translate
 
         if engine.dialect.name != "postgresql":
             raise ConfigurationError("Tables of vectors are kept in PostgreSQL.")
         for name in named:
             try:
-                await ensure_vectors(engine, place_named(name, layout.schema), show=show)
+                place = place_named(name, layout.schema)
+                await ensure_vectors(engine, place, show=show)
+                if index is not None:
+                    await index_vectors(engine, indexed_as(place, index), (), show=show, warn=show)
             except SQLAlchemyError as error:
                 raise translate(error) from error
 

@@ -25,7 +25,8 @@ class VectorRows(Protocol):
     async def add(
         self, owner: Owner, chunks: Sequence[Chunk], filters: Mapping[str, Any] | None = None, *, batch: int = 100
     ) -> int:
-        """The number of rows stored for `owner`, sent `batch` at a time; one that is there already is overwritten.
+        """The number of rows stored for `owner`; one that is there already is overwritten. They are sent `batch` at a
+        time, long vectors fewer.
 
         `filters` are added to each chunk's metadata. All or nothing. Raises InvalidValueError for an embedding that no
         search could find again, and for a value that JSON cannot hold.

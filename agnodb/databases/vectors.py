@@ -38,9 +38,9 @@ class VectorStore:
 
     def __init__(
         self, engines: Engines, asked: Any, family: Family, *, create: bool, owned: bool, direct: Direct | None,
-        show: Show,
+        show: Show, warn: Show = lambda _: None,
     ) -> None:  # fmt: skip
-        self._family = family
+        self._family, self._warn = family, warn
         self._engines, self._asked, self._owned = engines, asked, owned
         self._create, self._direct, self._show = create, direct, show
         self._found: Any = None
@@ -86,7 +86,7 @@ class VectorStore:
 
         async def work(door: Any) -> None:
             async with self._way(door) as engine:
-                await self._family.index(engine, place, options, again=again, show=self._show)
+                await self._family.index(engine, place, options, again=again, show=self._show, warn=self._warn)
 
         await self._executor.at_door(work)
 

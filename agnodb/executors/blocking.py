@@ -9,15 +9,18 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable
 
+from agnodb.executors.driving import drive
 from agnodb.executors.on_driver import ON_DRIVER, OnDriver
 from agnodb.executors.states import give_up_dead_connections
 
 T = TypeVar("T")
+
+_PATIENCE = 1.0
 
 
 class BlockingState:
@@ -110,6 +113,25 @@ class BlockingEngine:
         """A connection for the length of the block."""
         with self.sync_engine.connect() as connection:
             yield BlockingConnection(connection)
+
+    @contextlib.asynccontextmanager
+    async def beside(self, work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> AsyncIterator[None]:
+        """Run `work()` every so many seconds in a thread while the block runs; its errors end it, and nothing else."""
+        over = threading.Event()
+
+        def run() -> None:
+            with contextlib.suppress(Exception):
+                while not over.is_set():
+                    drive(work())
+                    over.wait(seconds)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(_PATIENCE)
 
 
 class BlockingConnection:

@@ -51,6 +51,7 @@ async def index_sqlite_vectors(
     *,
     again: bool = False,
     show: Show = lambda _: None,
+    warn: Show = lambda _: None,
 ) -> None:
     """Merge the index of words into one piece; with `again`, read all words anew."""
     async with migrating(engine, _LAYOUT) as connection:

@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from agnodb.config import Layout, TableNames, object_name
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
+from agnodb.migrations.building import told
 from agnodb.migrations.locks import migrating
 from agnodb.models.vectors import LEXEMES, VectorPlace, lexemes_of, literal, quoted, vector_table
 from agnodb.sql.vector_search import indexed
@@ -72,7 +73,7 @@ async def ensure_vectors(
             raise SchemaOutdatedError(command=place.upgrade)
         async with migrating(engine, _layout(place)) as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
-            state = await _complete(connection, place, await _look(connection, place), show)
+            state = await _complete(engine, connection, place, await _look(connection, place), show)
             await connection.rollback()
     _check(place, state)
     return place.extended_by(str(state.extension))
@@ -85,11 +86,12 @@ async def index_vectors(
     *,
     again: bool = False,
     show: Show = lambda _: None,
+    warn: Show = lambda _: None,
 ) -> None:
     """Build the index of the vectors while the table is in use, if it is missing or `again`.
 
-    `options` are those of the method. What PostgreSQL has to say of it (that `maintenance_work_mem` is too small) is
-    shown too.
+    `options` are those of the method. Phases and percents are shown every second; that `maintenance_work_mem` is too
+    small is warned of, before it begins.
     """
     name = index_name(place)
     async with migrating(engine, _layout(place)) as connection:
@@ -103,17 +105,18 @@ async def index_vectors(
             await _run(connection, f"DROP INDEX CONCURRENTLY {quoted(place.schema)}.{quoted(name)}")
         there = place.extended_by(state.extension)
         rows = await connection.scalar(text(f"SELECT count(*) FROM {_table(place)}"))
-        await _warn_of_memory(connection, place, rows, show)
+        await _warn_of_memory(connection, place, rows, warn)
         show(f"index {name}: {rows} rows")
         chosen = dict(options)
         if place.method == "ivfflat" and "lists" not in chosen:
             chosen["lists"] = max(1, rows // 1000)
         how = ", ".join(f"{option} = {value}" for option, value in chosen.items())
-        await _run(
-            connection,
-            f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {_table(place)} USING {place.method}"
-            f" (({indexed(there, 'embedding')}) {_opclass(there)}){f' WITH ({how})' if how else ''}",
-        )
+        async with told(engine, connection, name, show):
+            await _run(
+                connection,
+                f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {_table(place)} USING {place.method}"
+                f" (({indexed(there, 'embedding')}) {_opclass(there)}){f' WITH ({how})' if how else ''}",
+            )
         # New words wait in a list that every search would read, so the planner thinks little of their index.
         await _run(connection, f"VACUUM (ANALYZE) {_table(place)}")
         show(f"index {name} is built")
@@ -192,7 +195,7 @@ def _check(place: VectorPlace, state: _State) -> None:
 # -- making ---------------------------------------------------------------------------------------------------------
 
 
-async def _complete(connection: Any, place: VectorPlace, state: _State, show: Show) -> _State:
+async def _complete(engine: Any, connection: Any, place: VectorPlace, state: _State, show: Show) -> _State:
     if state.extension is None:
         offered = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
         if not await connection.scalar(text(offered)):
@@ -212,7 +215,7 @@ async def _complete(connection: Any, place: VectorPlace, state: _State, show: Sh
         if not state.words:
             await _add_words(connection, place)
         await _fill(connection, place, show)
-    await _index(connection, place, state, show)
+    await _index(engine, connection, place, state, show)
     return await _look(connection, place)
 
 
@@ -267,7 +270,7 @@ async def _fill(connection: Any, place: VectorPlace, show: Show) -> None:
         show(f"words of {done} rows read")
 
 
-async def _index(connection: Any, place: VectorPlace, state: _State, show: Show) -> None:
+async def _index(engine: Any, connection: Any, place: VectorPlace, state: _State, show: Show) -> None:
     dialect = connection.sync_connection.dialect
     for index in sorted(vector_table(place).indexes, key=lambda i: str(i.name)):
         name = str(index.name)
@@ -277,10 +280,11 @@ async def _index(connection: Any, place: VectorPlace, state: _State, show: Show)
             await _run(connection, f"DROP INDEX CONCURRENTLY {quoted(place.schema)}.{quoted(name)}")
         show(f"index {name}")
         made = str(CreateIndex(index).compile(dialect=dialect))
-        await _run(connection, made.replace("CREATE INDEX ", "CREATE INDEX CONCURRENTLY ", 1))
+        async with told(engine, connection, name, show):
+            await _run(connection, made.replace("CREATE INDEX ", "CREATE INDEX CONCURRENTLY ", 1))
 
 
-async def _warn_of_memory(connection: Any, place: VectorPlace, rows: int, show: Show) -> None:
+async def _warn_of_memory(connection: Any, place: VectorPlace, rows: int, warn: Show) -> None:
     """HNSW is built in memory for as long as it has room, then several times slower."""
     if place.method != "hnsw":
         return
@@ -290,7 +294,7 @@ async def _warn_of_memory(connection: Any, place: VectorPlace, rows: int, show: 
         text("SELECT setting::bigint FROM pg_settings WHERE name = 'maintenance_work_mem'")
     )
     if needed > allowed:
-        show(f"maintenance_work_mem is {allowed // 1024} MB; with {needed // 1024 + 1} MB this is about twice as fast")
+        warn(f"maintenance_work_mem is {allowed // 1024} MB; with {needed // 1024 + 1} MB this is about twice as fast")
 
 
 async def _run(connection: Any, statement: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any, get_args
 
 from sqlalchemy import Column, Computed, DateTime, Index, MetaData, String, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
@@ -66,6 +67,16 @@ def place_named(named: str, schema: str | None) -> VectorPlace:
         raise ConfigurationError("A table of vectors is named as in: --vector my_kb:384")
     chosen = None if language == "none" else language or "english"
     return VectorPlace(name=name, schema=schema or DEFAULT_SCHEMA, dimensions=int(dimensions), language=chosen)
+
+
+def indexed_as(place: VectorPlace, named: str) -> VectorPlace:
+    """`place` with the index of ``METHOD[:METRIC[:QUANTIZATION]]``. Raises ConfigurationError."""
+    method, metric, quantization = (*named.split(":"), "", "")[:3]
+    known = (method in ("hnsw", "ivfflat"), metric in ("", *get_args(Metric)))
+    if not all(known) or quantization not in ("", *get_args(Quantization)) or named.count(":") > 2:
+        raise ConfigurationError("An index is named as in: --index hnsw, hnsw:l2 or hnsw:cosine:halfvec")
+    chosen: Any = {"metric": metric or "cosine", "quantization": quantization or None}
+    return replace(place, method=method, **chosen)
 
 
 @lru_cache(maxsize=256)

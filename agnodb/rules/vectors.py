@@ -22,6 +22,7 @@ MAX_INDEXED = {"vector": 2_000, "halfvec": 4_000, "binary": 64_000}
 NO_METADATA = "Metadata to delete by are needed: an empty dictionary is in every row."
 
 _MAX_LIMIT = 10_000
+_FLOATS_AT_ONCE = 50_000
 _OTHER_DIMENSIONS = "The embedding has another number of dimensions than the table."
 _NO_NUMBERS = "The embedding is no list of numbers."
 _NOT_FINITE = "The embedding holds NaN, infinity, or what is no number."
@@ -41,6 +42,12 @@ def quantization_of(dimensions: int, asked: Quantization | None) -> Quantization
 def exact_rows(dimensions: int) -> int:
     """Up to how many rows are compared one by one: some ten milliseconds' worth. Beyond it the index is asked."""
     return max(1_000, _EXACT_FLOATS // dimensions)
+
+
+def rows_at_once(dimensions: int, asked: int) -> int:
+    """How many of the rows that a load was asked to send at a time are: writing them holds the loop for some five
+    milliseconds, however long the vectors are and whatever was asked."""
+    return max(1, min(asked, _FLOATS_AT_ONCE // dimensions))
 
 
 def candidates(limit: int, quantization: Quantization | None) -> int:

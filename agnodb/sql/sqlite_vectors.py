@@ -30,6 +30,7 @@ from agnodb.rules.vectors import (
     fused,
     leg_limit,
     row_id,
+    rows_at_once,
     similarity,
 )
 from agnodb.sql.executor import Executor, Shape
@@ -67,6 +68,7 @@ class SqliteVectorRepository:
 
     async def _store(self, owner: Owner, chunks: Sequence[Chunk], filters: Any, batch: int, *, replace: bool) -> int:
         place = await self._place()
+        at_once = rows_at_once(place.dimensions, batch)
         condition, of_owner = _owned(owner)
         clear = self._shape(("clear", condition), f"DELETE FROM {place.table} WHERE {condition}", idempotent=True)
         insert = self._shape("insert", _inserted(place), idempotent=True)
@@ -75,8 +77,8 @@ class SqliteVectorRepository:
             if replace:
                 await executor.execute(clear, of_owner)
             done = 0
-            for start in range(0, len(chunks), batch):  # made batch by batch: the loop is never held for long
-                made = _rows(place, owner, chunks[start : start + batch], filters)
+            for start in range(0, len(chunks), at_once):  # made batch by batch: the loop is never held for long
+                made = _rows(place, owner, chunks[start : start + at_once], filters)
                 await executor.execute(insert, made)
                 done += made["count"]
             return done

@@ -18,7 +18,15 @@ from agnodb.errors import InvalidValueError
 from agnodb.models.vectors import VectorPlace, quoted
 from agnodb.records.vectors import BY_DEFAULT, Chunk, Found, Owner, SearchBy
 from agnodb.rules.bm25 import COUNTED_UP_TO, FRESH_SECONDS, SAMPLE_PAGES
-from agnodb.rules.vectors import NO_METADATA, check_limit, embedding_text, farthest, row_id, similarity
+from agnodb.rules.vectors import (
+    NO_METADATA,
+    check_limit,
+    embedding_text,
+    farthest,
+    row_id,
+    rows_at_once,
+    similarity,
+)
 from agnodb.sql import vector_search
 from agnodb.sql.executor import Executor, Row, Shape
 from agnodb.sql.vector_filters import Condition, condition_of
@@ -52,7 +60,8 @@ class VectorRepository:
     async def add(
         self, owner: Owner, chunks: Sequence[Chunk], filters: Mapping[str, Any] | None = None, *, batch: int = 100
     ) -> int:
-        """The number of rows stored for `owner`, sent `batch` at a time; one that is there already is overwritten.
+        """The number of rows stored for `owner`; one that is there already is overwritten. They are sent `batch` at a
+        time, long vectors fewer.
 
         `filters` are added to each chunk's metadata. All or nothing. Raises InvalidValueError for an embedding that no
         search could find again, and for a value that JSON cannot hold.
@@ -61,6 +70,7 @@ class VectorRepository:
 
     async def _store(self, owner: Owner, chunks: Sequence[Chunk], filters: Any, batch: int, *, replace: bool) -> int:
         place = await self._place()
+        at_once = rows_at_once(place.dimensions, batch)
         lock = self._shape("lock", lambda: _locked(), idempotent=True)
         clear = self._shape(("clear", owner.user_id is None), lambda: _cleared(place, owner), idempotent=True)
         insert = self._shape("insert", lambda: _inserted(place), idempotent=True)
@@ -71,8 +81,8 @@ class VectorRepository:
             if replace:
                 await executor.execute(clear, of_owner)
             done = 0
-            for start in range(0, len(chunks), batch):  # made batch by batch: the loop is never held for long
-                rows = _rows(place, owner, chunks[start : start + batch], filters)
+            for start in range(0, len(chunks), at_once):  # made batch by batch: the loop is never held for long
+                rows = _rows(place, owner, chunks[start : start + at_once], filters)
                 await executor.execute(insert, _as_arrays(rows))
                 done += len(rows)
             return done

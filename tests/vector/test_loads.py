@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from agno.knowledge.document import Document
-from chunks import HashingEmbedder, MakeStore, documents
+from chunks import BOTH, HashingEmbedder, MakeStore, RandomEmbedder, documents
+
+from agnodb.records.vectors import Chunk, Owner
 
 _LOAD = """
 import asyncio, sys
@@ -122,3 +125,21 @@ async def test_the_loop_is_never_held_for_long(make_store: MakeStore) -> None:
     await store.async_upsert("h", given, batch_size=10)
     turning.cancel()
     assert turns > 30
+
+
+@BOTH
+async def test_however_many_rows_are_asked_for_at_once_few_are_written(make_store: MakeStore) -> None:
+    """What holds the loop is the writing of numbers: of long vectors there are fewer in a statement."""
+    store = make_store("vector", embedder=RandomEmbedder(1000))
+    await store.async_create()
+    sizes: list[int] = []
+    chunks = [Chunk(content=f"c{n}", embedding=[1.0] * 1000) for n in range(120)]
+
+    class Seen(list[Chunk]):
+        def __getitem__(self, place: Any) -> Any:
+            found = super().__getitem__(place)
+            sizes.append(len(found))
+            return found
+
+    assert await store.rows.replace(Owner("h", None), Seen(chunks), batch=10_000) == 120
+    assert sizes == [50, 50, 20]
