@@ -28,9 +28,9 @@ from agnodb.testing.gcs_server import VARIABLE
 from agnodb.testing.servers import free_port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def bucket(gcs_server: str) -> str:
-    """A bucket for all tests; each has a prefix of its own."""
+    """A bucket of one test: what the stand-in takes for a request grows with all that its bucket has."""
     name = f"agnodb-test-{uuid.uuid4().hex[:12]}"
     storage.Client().create_bucket(name)
     return name
