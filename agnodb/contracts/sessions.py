@@ -42,11 +42,13 @@ class SessionRepository(Protocol):
         name: str | None = None,
         created_from: int | None = None,
         created_to: int | None = None,
+        with_runs: bool = False,
     ) -> tuple[list[SessionRecord], int]:
         """One page of sessions and the number of all that match.
 
         `component_id` is the id of an agent, team or workflow; `name` is a literal substring of the session's
-        name; `created_from` and `created_to` are epoch seconds, both included. Raises InvalidValueError.
+        name; `created_from` and `created_to` are epoch seconds, both included. `with_runs` gives each its `runs`.
+        Raises InvalidValueError.
         """
         ...
 

@@ -56,7 +56,7 @@ class SyncMethods:
     ) -> Any:
         """A page of sessions: a list of objects, or (dictionaries, number of all that match).
 
-        One statement, and one more for the runs of the page when `include_runs`.
+        One statement, on other databases than PostgreSQL one more for the runs of the page when `include_runs`.
         """
 
     def upsert_session(self, session: Any, deserialize: bool | None = True) -> Any:
@@ -667,11 +667,13 @@ class SyncSessionRepository(SyncRepository):
         name: str | None = None,
         created_from: int | None = None,
         created_to: int | None = None,
+        with_runs: bool = False,
     ) -> tuple[list[SessionRecord], int]:
         """One page of sessions and the number of all that match.
 
         `component_id` is the id of an agent, team or workflow; `name` is a literal substring of the session's
-        name; `created_from` and `created_to` are epoch seconds, both included. Raises InvalidValueError.
+        name; `created_from` and `created_to` are epoch seconds, both included. `with_runs` gives each its `runs`.
+        Raises InvalidValueError.
         """
 
     def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:

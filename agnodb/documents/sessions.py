@@ -18,6 +18,7 @@ from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.rules.ownership import may_write
 from agnodb.rules.searching import contains
+from agnodb.rules.session_runs import give_runs
 from agnodb.rules.session_saves import ACTIVE, inserted, save
 from agnodb.rules.values import integer_in, text_in
 
@@ -54,6 +55,7 @@ class DocumentSessionRepository(SessionSaves):
         name: str | None = None,
         created_from: int | None = None,
         created_to: int | None = None,
+        with_runs: bool = False,
     ) -> tuple[list[SessionRecord], int]:
         equal = self.map.scalars(present(session_type=session_type, user_id=user_id))
         if component_id is not None:
@@ -63,7 +65,10 @@ class DocumentSessionRepository(SessionSaves):
         low, high = (None if moment is None else integer_in(moment) for moment in (created_from, created_to))
         ranged = None if low is None and high is None else "created_at"
         keep = None if name is None else _named(name)
-        return await self.paged(page, Chosen(equal, ranged, low, high, keep=keep))
+        sessions, total = await self.paged(page, Chosen(equal, ranged, low, high, keep=keep))
+        if with_runs:
+            await give_runs(sessions, DocumentRunRepository(self._executor, self.collections).of_sessions)
+        return sessions, total
 
     async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
         return await save(self, self.saving(session, updated_at))

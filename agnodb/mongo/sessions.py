@@ -11,10 +11,12 @@ from agnodb.filters import Page, present
 from agnodb.mongo import recent_runs
 from agnodb.mongo.documents import texts
 from agnodb.mongo.ownership import may_write
+from agnodb.mongo.runs import MongoRunRepository
 from agnodb.mongo.searching import within
 from agnodb.mongo.session_saves import SessionSaves
 from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord, SessionType
+from agnodb.rules.session_runs import give_runs
 from agnodb.rules.session_saves import ACTIVE, COMPONENT, inserted, save
 from agnodb.rules.values import integer_in, text_in
 
@@ -52,6 +54,7 @@ class MongoSessionRepository(SessionSaves):
         name: str | None = None,
         created_from: int | None = None,
         created_to: int | None = None,
+        with_runs: bool = False,
     ) -> tuple[list[SessionRecord], int]:
         match: dict[str, Any] = self.fields.encode(present(session_type=session_type, user_id=user_id))
         if component_id is not None:
@@ -62,7 +65,10 @@ class MongoSessionRepository(SessionSaves):
         created = present(**{"$gte": created_from, "$lte": created_to})
         if created:
             match["created_at"] = {bound: integer_in(moment) for bound, moment in created.items()}
-        return await self.paged(page, match)
+        sessions, total = await self.paged(page, match)
+        if with_runs:
+            await give_runs(sessions, MongoRunRepository(self._executor, self._collections).of_sessions)
+        return sessions, total
 
     async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
         return await save(self, self.saving(session, self._given(session, updated_at)))

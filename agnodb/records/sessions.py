@@ -20,7 +20,8 @@ class SessionType(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class SessionRecord(Record):
-    """One row of agno_sessions. Times are epoch seconds. Runs are rows of their own, see `RunRecord`.
+    """One row of agno_sessions. Times are epoch seconds. Runs are rows of their own, see `RunRecord`: `runs` has the
+    documents of all of them, in order, where they were asked for.
 
     A record that was read carries a `snapshot` of its row, so that `upsert` knows what was changed in it since.
     """
@@ -40,5 +41,6 @@ class SessionRecord(Record):
     created_at: int | None = None
     updated_at: int | None = None
     row_version: int | None = internal("agnodb_row_version")
+    runs: list[Any] | None = field(default=None, repr=False, compare=False, metadata=UNSTORED)
     snapshot: Snapshot = field(default_factory=Snapshot, repr=False, compare=False, metadata=UNSTORED)
     holding: Holding = field(default=NOBODY, repr=False, compare=False, metadata=UNSTORED)

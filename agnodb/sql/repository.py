@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import (
@@ -32,6 +33,15 @@ from agnodb.sql.rows import RowMap
 
 R = TypeVar("R", bound=Record)
 G = TypeVar("G")
+
+
+@dataclass(frozen=True)
+class Beside(Generic[R]):
+    """A column that a page has beside those of its records, and what gives its value to a record."""
+
+    name: str
+    column: Callable[[], ColumnElement[Any]]
+    give: Callable[[R, Any], None]
 
 
 def constants(values: Iterable[str]) -> list[ColumnElement[str]]:
@@ -129,6 +139,7 @@ class SqlRepository(StrictOwner, Generic[R], asks=False):
         *,
         conditions: Mapping[str, Callable[[], ColumnElement[bool]]] | None = None,
         parameters: Mapping[str, Any] | None = None,
+        beside: Beside[R] | None = None,
     ) -> tuple[list[R], int]:
         """The records of one page and the number of all that match, in one statement.
 
@@ -147,22 +158,27 @@ class SqlRepository(StrictOwner, Generic[R], asks=False):
             return [*self.equal(names), *(condition() for condition in conditions.values())]
 
         def build(*_: Any) -> Executable:
-            return self._page(where(), page, total=known is None)
+            statement = self._page(where(), page, total=known is None)
+            return statement if beside is None else statement.add_columns(beside.column())
 
         limits = {} if page.limit is None else {"limit": page.limit, "offset": page.offset}
-        variant = (*counted, page.sort_by, page.sort_order, page.limit is None, known is None)
+        variant = (*counted, page.sort_by, page.sort_order, page.limit is None, known is None, beside and beside.name)
         rows = await self.run("page", build, {**bound, **limits}, *variant)
         if not rows and (page.offset or page.limit == 0):
             number = await self.run("count", lambda *_: self._count(where()), bound, *counted)
             return [], int(number[0][0])
+        records = [self.read(row) for row in rows]
+        if beside is not None:
+            for record, row in zip(records, rows, strict=True):
+                beside.give(record, row[-1])
         if page.limit is None or not rows:
-            return [self.read(row) for row in rows], len(rows)
+            return records, len(rows)
         if known is not None:
-            return [self.read(row) for row in rows], max(known, page.offset + len(rows))
-        total = int(rows[0][-1])
+            return records, max(known, page.offset + len(rows))
+        total = int(rows[0][-1 if beside is None else -2])
         if self._executor.final:
             totals.keep(of, total)
-        return [self.read(row) for row in rows], total
+        return records, total
 
     def _page(self, where: Sequence[ColumnElement[bool]], page: Page, *, total: bool) -> Select[Any]:
         """The page; with `total`, the number of all rows where `where` holds stands behind the columns of each row."""

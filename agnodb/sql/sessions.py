@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Executable, String, Update, bindparam, func, or_, select, update
@@ -13,11 +13,12 @@ from agnodb.filters import Page, present
 from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS
+from agnodb.rules.session_runs import give_runs
 from agnodb.rules.session_saves import ACTIVE, COMPONENT, inserted, save
 from agnodb.rules.values import integer_in, text_in
 from agnodb.sql import recent_runs
 from agnodb.sql.ownership import may_write
-from agnodb.sql.repository import constants
+from agnodb.sql.repository import Beside, constants
 from agnodb.sql.runs import SqlRunRepository
 from agnodb.sql.searching import any_match, bound_patterns, document_patterns
 from agnodb.sql.session_saves import SessionSaves
@@ -63,6 +64,7 @@ class SqlSessionRepository(SessionSaves):
         name: str | None = None,
         created_from: int | None = None,
         created_to: int | None = None,
+        with_runs: bool = False,
     ) -> tuple[list[SessionRecord], int]:
         filters = present(session_type=session_type, user_id=user_id)
         conditions: dict[str, Callable[[], ColumnElement[bool]]] = {}
@@ -80,7 +82,19 @@ class SqlSessionRepository(SessionSaves):
         if created_to is not None:
             conditions["to"] = lambda: self.table.c.created_at <= bindparam("to", type_=BigInteger())
             parameters["to"] = integer_in(created_to)
-        return await self.paged(page, filters, conditions=conditions, parameters=parameters)
+        if not with_runs or self.dialect.row_token(self.tables.runs) is not None:
+            beside = Beside("runs", self._runs, _take_runs) if with_runs else None
+            return await self.paged(page, filters, conditions=conditions, parameters=parameters, beside=beside)
+        sessions, total = await self.paged(page, filters, conditions=conditions, parameters=parameters)
+        await give_runs(sessions, SqlRunRepository(self._executor, self._statements).of_sessions)
+        return sessions, total
+
+    def _runs(self) -> ColumnElement[Any]:
+        """The documents of a session's runs, as one list."""
+        runs = self.tables.runs.c
+        order = (runs.run_index, runs.created_at, runs.run_id)
+        documents = select(self.dialect.listed(self.dialect.json_out(runs.run_data), *order))
+        return documents.where(runs.session_id == self.table.c.session_id).scalar_subquery()
 
     def _component(self, session_type: str | None) -> ColumnElement[bool]:
         component_id = bindparam("component_id", type_=String())
@@ -171,3 +185,7 @@ class SqlSessionRepository(SessionSaves):
 
     async def delete_many(self, session_ids: Iterable[str], *, user_id: str | None = None) -> int:
         return await self.delete_any(session_ids, **present(user_id=user_id))
+
+
+def _take_runs(session: SessionRecord, documents: Sequence[str] | None) -> None:
+    session.runs = [codec.decode(document) for document in documents or ()]

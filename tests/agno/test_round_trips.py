@@ -234,6 +234,11 @@ async def test_a_page_is_two_round_trips_at_most(proxy: CountingProxy, large_url
     assert statements == round_trips
 
 
+async def test_a_page_of_sessions_with_their_runs_is_one_statement(proxy: CountingProxy, large_url: str) -> None:
+    async with AsyncPostgresDb(db_url=proxy.url(large_url)) as db:
+        assert await cost(proxy, lambda db: db.get_sessions(limit=20, page=2, deserialize=False), db) == (1, 1)
+
+
 @pytest.mark.parametrize("name", LISTS)
 async def test_a_page_is_cut_by_the_database(proxy: CountingProxy, large_url: str, name: str) -> None:
     call, table = LISTS[name]

@@ -93,7 +93,7 @@ class SessionMethods(Methods):
     ) -> Any:
         """A page of sessions: a list of objects, or (dictionaries, number of all that match).
 
-        One statement, and one more for the runs of the page when `include_runs`.
+        One statement, on other databases than PostgreSQL one more for the runs of the page when `include_runs`.
         """
         sessions, total = await self.repositories.sessions.page(
             Page(limit, page, sort_by, sort_order),
@@ -103,14 +103,9 @@ class SessionMethods(Methods):
             name=session_name,
             created_from=start_timestamp,
             created_to=end_timestamp,
+            with_runs=include_runs,
         )
-        runs: dict[str, list[Any]] | None = None
-        if include_runs:
-            runs = await self.repositories.runs.of_sessions([s.session_id for s in sessions]) if sessions else {}
-        given = [
-            self._given(s, None if runs is None else runs.get(s.session_id, []), session_type, deserialize)
-            for s in sessions
-        ]
+        given = [self._given(session, session.runs, session_type, deserialize) for session in sessions]
         return given if deserialize else (given, total)
 
     async def upsert_session(self, session: Any, deserialize: bool | None = True) -> Any:

@@ -166,6 +166,27 @@ class SessionConformance:
             assert ([row.session_id for row in rows], total) == (expected, 7)
         assert await db.sessions.page(Page(0)) == ([], 7)
 
+    async def test_a_page_may_have_the_runs_of_its_sessions(self, db: Any) -> None:
+        for number in range(4):
+            await db.sessions.upsert(a_session(f"s{number}", created_at=number))
+        for number, session_id in enumerate(("s1", "s2", "s1", "s3", "s1")):
+            document = {"n": number, "odd": ODD_TEXT}
+            run = RunRecord(run_id=f"r{number}", session_id=session_id, run_type="agent", run_data=document)
+            await db.runs.upsert(replace(run, user_id="alice"))
+        for page, expected in (
+            (Page(2, 1, "created_at", "asc"), {"s0": [], "s1": [0, 2, 4]}),
+            (Page(2, 2, "created_at", "asc"), {"s2": [1], "s3": [3]}),
+            (Page(2, 3, "created_at", "asc"), {}),
+            (Page(), {"s0": [], "s1": [0, 2, 4], "s2": [1], "s3": [3]}),
+        ):
+            for _ in range(2):  # the number of all is kept from the first
+                rows, total = await db.sessions.page(page, with_runs=True)
+                assert {row.session_id: [run["n"] for run in row.runs] for row in rows} == expected
+                assert total == 4
+                assert all(run["odd"] == list(ODD_TEXT) for row in rows for run in row.runs)
+        assert [row.runs for row in (await db.sessions.page(Page(), user_id="alice"))[0]] == [None] * 4
+        assert await db.sessions.page(Page(), user_id="bob", with_runs=True) == ([], 0)
+
     async def test_equal_times_are_ordered_by_id(self, db: Any) -> None:
         ids = [f"s{number}" for number in range(6)]
         for session_id in ids:
