@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test quick matrix postgres-versions lint counts bench bench-full format stubs clean
+.PHONY: demo test vector-stores quick matrix postgres-versions lint counts bench bench-full format stubs clean
 
 demo: .venv/ready
 	$(BIN)/agnodb demo
@@ -15,6 +15,11 @@ test: .venv/ready
 	@missing=""; PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || missing="pgbouncer"; \
 	PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null || missing="$$missing,mysql"; \
 	AGNODB_TEST_ALLOW_MISSING="$${AGNODB_TEST_ALLOW_MISSING:-$$missing}" $(BIN)/python -m pytest $(PARALLEL)
+
+# agno's own vector stores beside agnodb's databases: packages of 1.8 GB, in a venv of their own.
+vector-stores: .venv-stores/ready
+	@missing=""; PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null || missing="mysql"; \
+	AGNODB_TEST_ALLOW_MISSING="$${AGNODB_TEST_ALLOW_MISSING:-$$missing}" .venv-stores/bin/python -m pytest tests/optional
 
 # While one works: unit tests, SQLite and one PostgreSQL, in under four minutes on two cores.
 quick: .venv/ready
@@ -53,10 +58,16 @@ stubs: .venv/ready
 	$(BIN)/python tools/sync_stubs.py
 
 clean:
-	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-stores dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[all]' --group dev
+	touch $@
+
+.venv-stores/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-stores
+	.venv-stores/bin/pip install --quiet --upgrade pip
+	.venv-stores/bin/pip install --quiet --editable '.[all]' --group dev --group vector-stores
 	touch $@
