@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Table
+from sqlalchemy import Column, Date, Table
 
 from agnodb import codec
 from agnodb.documents.indexes import LATEST
 from agnodb.documents.store import Document, Scalar
-from agnodb.errors import InvalidValueError
 from agnodb.records.base import Record, column_fields
-from agnodb.rules.values import boolean_in, date_in, integer_in, key_in, text_in
+from agnodb.rules.columns import Checks, Convert, binder
+from agnodb.rules.values import key_in, text_in
 from agnodb.text import decode_text, encode_text
 
 R = TypeVar("R", bound=Record)
@@ -45,21 +45,14 @@ class DocumentMap(Generic[R]):
 
     def __init__(self, record: type[R], table: Table, key: str, kept: frozenset[str], derived: Derived) -> None:
         self._record, self._columns, self.key = record, column_fields(record), key
-        self._in = {name: _binder(table.c[name]) for name in self._columns}
+        self._checks = Checks(table, self._columns, _binder)
         self._dates = [name for name in self._columns if isinstance(table.c[name].type, Date)]
-        self._required = frozenset(name for name in self._columns if not table.c[name].nullable)
         self._dated = LATEST in kept
         self._kept, self._derived = [name for name in self._columns if name in kept], derived
 
     def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Columns as they are stored. Raises InvalidValueError for an unknown one or a value it cannot hold."""
-        made: dict[str, Any] = {}
-        for name, value in values.items():
-            convert = self._in.get(name)
-            if convert is None:
-                raise InvalidValueError("There is no such field.", detail=name)
-            made[name] = None if value is None and name not in self._required else convert(value)
-        return made
+        return self._checks.checked(values)
 
     def scalars(self, filters: Mapping[str, Any]) -> dict[str, Scalar]:
         """Columns as fields have them, for equalities. Raises InvalidValueError."""
@@ -88,15 +81,7 @@ class DocumentMap(Generic[R]):
         return (record or self._record)(**{field: columns.get(name) for name, field in self._columns.items()})
 
 
-def _binder(column: Column[Any]) -> Callable[[Any], Any]:
-    if isinstance(column.type, JSON):
-        return lambda value: value
-    if isinstance(column.type, Boolean):
-        return boolean_in
-    if isinstance(column.type, BigInteger):
-        return integer_in
-    if isinstance(column.type, Date):
-        return date_in
-    indexed = any(column.name in index.columns for index in column.table.indexes)
-    convert = key_in if column.primary_key or column.foreign_keys or indexed else text_in
-    return lambda value: decode_text(convert(value))
+def _binder(column: Column[Any]) -> Convert:
+    convert = binder(column, json=lambda value: value)
+    # The codec writes a document, and escapes what a text column could not hold.
+    return (lambda value: decode_text(convert(value))) if convert in (key_in, text_in) else convert

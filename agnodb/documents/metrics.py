@@ -17,17 +17,7 @@ from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.metrics import MetricRecord
 from agnodb.records.runs import RunRecord
-from agnodb.rules.metrics import (
-    Counted,
-    Place,
-    Totals,
-    day_number,
-    moved,
-    of_run,
-    of_session,
-    row_of,
-    says_the_same,
-)
+from agnodb.rules.metrics import Counted, Place, Totals, compared, day_number, moved, of_run, of_session
 from agnodb.rules.values import date_in
 
 _NAMESPACE = uuid.UUID("0b8f3c52-7a3e-5f5e-9a53-5d1b5b0a7c21")
@@ -64,20 +54,16 @@ class DocumentMetricRepository(DocumentRepository[MetricRecord]):
         rows: dict[str, MetricRecord] = {}
 
         async def changes() -> list[Write]:
-            now, totals, stored = clock.now(), await self._totals(), await self._stored()
             changed: dict[str, MetricRecord | None] = {}
-            for place in sorted({*totals, *stored}):
-                total, there = totals.get(place, Totals()), stored.get(place, [])
-                changed |= {row.id: None for row in (there[1:] if total else there)}
-                if not total:
+            for place in compared(await self._totals(), await self.every(), clock.now()):
+                changed |= {row.id: None for row in place.unneeded}
+                if (row := place.row) is None:
                     continue
-                first = there[0] if there else None
-                row = row_of(place, total, now, first)
-                if first is None:
-                    row = replace(row, id=_id_of(place))
-                if first is None or not says_the_same(row, first):
+                if place.stored is None:
+                    row = replace(row, id=_id_of(place.place))
+                if place.differs:
                     changed[row.id] = row
-                elif again is None or not again[0] <= place[0] <= again[1]:
+                elif again is None or not again[0] <= place.place[0] <= again[1]:
                     continue
                 rows[row.id] = row
             documents = {self.read(document).id: document for document in await self.documents(changed)}
@@ -97,12 +83,6 @@ class DocumentMetricRepository(DocumentRepository[MetricRecord]):
         counted = [of_session(one.session_type, one.user_id, one.created_at) for one in await sessions.every()]
         counted += [_of_run(run) for run in await runs.every()]
         return moved((None, one) for one in counted)
-
-    async def _stored(self) -> dict[Place, list[MetricRecord]]:
-        found: dict[Place, list[MetricRecord]] = {}
-        for row in await self.every():
-            found.setdefault((day_number(row.date), row.user_id or ""), []).append(row)
-        return found
 
     # -- pages: after everything that names the type of the same name -----------------------------------------
 

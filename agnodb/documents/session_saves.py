@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agnodb import clock, codec
+from agnodb import codec
 from agnodb.documents.histories import History
 from agnodb.documents.indexes import HISTORIES
 from agnodb.documents.repository import ROUNDS, DocumentRepository
 from agnodb.documents.store import Document, Refused, Write
-from agnodb.errors import InvalidValueError, UnavailableError
+from agnodb.errors import UnavailableError
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS, MOST_OPEN, Documents, Snapshot
 from agnodb.rules.ownership import may_write
-from agnodb.rules.session_saves import COMPONENT, Condition, Saving, Written
+from agnodb.rules.session_saves import COMPONENT, Condition, Saving, Written, columns_of
 
 _RECENT = "agnodb_recent_writes"
 
@@ -55,20 +55,7 @@ class SessionSaves(DocumentRepository[SessionRecord]):
 
     def saving(self, session: SessionRecord, updated_at: int | None = None) -> Saving[Given]:
         """The save of `session`."""
-        try:
-            component = COMPONENT[SessionType(session.session_type)]
-        except ValueError as error:
-            raise InvalidValueError("A session is of an agent, a team or a workflow.") from error
-        now = clock.now()
-        created = now if session.created_at is None else session.created_at
-        own = {name: getattr(session, name) for name in component}
-        changed = now if updated_at is None else updated_at
-        names = ("session_id", "session_type", "user_id")
-        fixed = {name: getattr(session, name) for name in names}
-        first = self.map.checked(
-            {**fixed, **own, "created_at": created, "updated_at": created if updated_at is None else updated_at}
-        )
-        changes = self.map.checked({**own, "updated_at": changed})
+        first, changes = map(self.map.checked, columns_of(session, updated_at))
         place = (self.collections.place, session.session_id)
         given = Given(SessionRecord(**first, row_version=1), changes)
         return Saving.of(session, given, _texts(session), place, self.policies)

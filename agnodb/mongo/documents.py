@@ -15,9 +15,9 @@ import orjson
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, Table
 
 from agnodb import codec
-from agnodb.errors import InvalidValueError
 from agnodb.records.base import Record, column_fields
-from agnodb.rules.values import INT64, boolean_in, date_in, integer_in, key_in, text_in
+from agnodb.rules.columns import Checks, Convert, binder
+from agnodb.rules.values import INT64, date_in, text_in
 from agnodb.text import decode_text
 
 R = TypeVar("R", bound=Record)
@@ -92,21 +92,14 @@ class FieldMap(Generic[R]):
     def __init__(self, record: type[R], table: Table) -> None:
         self._record, self._fields = record, column_fields(record)
         self.columns = tuple(self._fields)
-        self._in = {name: _binder(table.c[name]) for name in self.columns}
+        self._checks = Checks(table, self.columns, _binder)
         self._out = {name: _reader(table.c[name]) for name in self.columns}
-        self._required = frozenset(name for name in self.columns if not table.c[name].nullable)
         self.projection: dict[str, int] = {"_id": 0, **dict.fromkeys(self.columns, 1)}
         """What is read of a document: no field of others, as are agno's old `runs` of a session."""
 
     def encode(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Fields as they are stored. Raises InvalidValueError for an unknown one or a value it cannot hold."""
-        made: dict[str, Any] = {}
-        for name, value in values.items():
-            convert = self._in.get(name)
-            if convert is None:
-                raise InvalidValueError("There is no such field.", detail=name)
-            made[name] = None if value is None and name not in self._required else convert(value)
-        return made
+        return self._checks.checked(values)
 
     def values(self, record: R) -> dict[str, Any]:
         """Column name -> value of a record."""
@@ -122,18 +115,9 @@ class FieldMap(Generic[R]):
         )
 
 
-def _binder(column: Column[Any]) -> Callable[[Any], Any]:
-    if isinstance(column.type, JSON):
-        return lambda value: folded(codec.encode(value))
-    if isinstance(column.type, Boolean):
-        return boolean_in
-    if isinstance(column.type, BigInteger):
-        return integer_in
-    if isinstance(column.type, Date):
-        return lambda value: date_in(value).isoformat()  # as agno's adapter has it
-    indexed = (index for index in column.table.indexes if column.name in index.columns)
-    is_key = column.primary_key or bool(column.foreign_keys) or any(indexed)
-    return key_in if is_key else text_in
+def _binder(column: Column[Any]) -> Convert:
+    # A day is a text, as agno's adapter has it.
+    return binder(column, json=lambda value: folded(codec.encode(value)), date=lambda value: date_in(value).isoformat())
 
 
 def _reader(column: Column[Any]) -> Callable[[Any], Any]:

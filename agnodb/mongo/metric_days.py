@@ -1,24 +1,16 @@
-"""What MongoDB knows of the days of metrics: which have changed since they were computed, and what counts on them.
-
-Nothing in the server notes what is written. So each day is kept with what was seen of its sessions and its runs when it
-was computed: how many there were, and the sums of when and how often they were written. A day that looks different, or
-of which something was written at about the time when it was computed, is computed again.
-"""
+"""The stages that tell what is seen of days of metrics (see `agnodb.rules.metric_days`), and what counts on them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from agnodb import codec
 from agnodb.mongo.documents import decoded
 from agnodb.mongo.repository import Document
+from agnodb.rules.metric_days import Seen, Span
 from agnodb.rules.metrics import DAY, FIRST, LAST, Counted, of_run, of_session
 from agnodb.text import decode_text
-
-MARGIN = 300
-"""Seconds by which clocks may differ and a write may be late."""
 
 SOURCES = ("sessions", "runs")
 EVERY_DAY = (FIRST, LAST)
@@ -36,21 +28,12 @@ _SHOWN: Mapping[str, Document] = {
 }  # fmt: skip
 
 
-@dataclass(slots=True)
-class Seen:
-    """A day: what was `seen` of its sessions and runs, their number and when the last was `written` (epoch seconds)."""
-
-    seen: tuple[Any, ...] = (0, 0, 0, 0, 0, 0)
-    number: int = 0
-    written: float = 0
-
-
-def between(days: Iterable[tuple[int, int]]) -> Document:
+def between(days: Iterable[Span]) -> Document:
     """A filter for what was created on one of the `days`, each a first and a last one."""
     return {"$or": [{"created_at": {"$gte": first * DAY, "$lt": (last + 1) * DAY}} for first, last in days]}
 
 
-def seen_stages(days: Iterable[tuple[int, int]]) -> list[Document]:
+def seen_stages(days: Iterable[Span]) -> list[Document]:
     """The stages that say of each day what `seen` takes."""
     sums = {"writes": {"$sum": "$agnodb_row_version"}, "sum": {"$sum": _WRITTEN}, "last": {"$max": _WRITTEN}}
     return [{"$match": between(days)}, {"$group": {"_id": _DAY, "number": {"$sum": 1}, **sums}}]
@@ -68,7 +51,7 @@ def seen(rows: Mapping[str, Iterable[Document]]) -> dict[int, Seen]:
     return days
 
 
-def counted_stages(source: str, days: Iterable[tuple[int, int]]) -> list[Document]:
+def counted_stages(source: str, days: Iterable[Span]) -> list[Document]:
     """The stages that give what `counted` takes: no document as a whole."""
     return [{"$match": between(days)}, {"$project": _SHOWN[source]}]
 

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from agnodb import clock
 from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.mongo.executor import Change, Executor
-from agnodb.mongo.metric_days import EVERY_DAY, MARGIN, SOURCES, Seen, counted, counted_stages, seen, seen_stages
+from agnodb.mongo.metric_days import EVERY_DAY, SOURCES, counted, counted_stages, seen, seen_stages
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.records.metrics import MetricRecord
-from agnodb.rules.metrics import DAY, Place, Totals, date_of, day_number, moved, row_of, says_the_same
+from agnodb.rules.metric_days import Seen, Span, Stale, batches, spans
+from agnodb.rules.metrics import DAY, Place, Totals, compared, date_of, day_number, moved
 from agnodb.rules.values import date_in
 
 _BATCH = 20_000
 """So many sessions and runs are counted in one transaction, or those of one day: a transaction may last a minute."""
-
-Days = list[tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stale:
-    day: int
-    number: int
-    again: bool
 
 
 class MongoMetricRepository(MongoRepository[MetricRecord]):
@@ -51,10 +41,10 @@ class MongoMetricRepository(MongoRepository[MetricRecord]):
 
     async def _compute(self, again: tuple[int, int] | None) -> list[MetricRecord] | None:
         started, found, changed = clock.now(), list[MetricRecord](), False
-        for days in _batches(await self._stale(again)):
+        for days in batches(await self._stale(again), _BATCH):
             tries = 0
 
-            async def compute(executor: Executor, days: list[_Stale] = days) -> tuple[list[MetricRecord], bool]:
+            async def compute(executor: Executor, days: list[Stale] = days) -> tuple[list[MetricRecord], bool]:
                 nonlocal tries
                 tries += 1
                 # An attempt whose end nobody saw may have written them.
@@ -67,7 +57,7 @@ class MongoMetricRepository(MongoRepository[MetricRecord]):
 
     # -- which days -------------------------------------------------------------------------------------------
 
-    async def _stale(self, again: tuple[int, int] | None) -> list[_Stale]:
+    async def _stale(self, again: tuple[int, int] | None) -> list[Stale]:
         """The days that are to be computed, in order."""
         now, days = await self._seen([EVERY_DAY]), await self._kept()
         stored = {
@@ -77,11 +67,11 @@ class MongoMetricRepository(MongoRepository[MetricRecord]):
         for day in sorted({*now, *days, *stored}):
             forced = again is not None and again[0] <= day <= again[1]
             found = now.get(day, Seen())
-            if forced or _is_stale(found, days.get(day), over=day < today):
-                stale.append(_Stale(day, found.number, forced))
+            if forced or _is_news(found, days.get(day), over=day < today):
+                stale.append(Stale(day, found.number, forced))
         return stale
 
-    async def _seen(self, days: Days) -> dict[int, Seen]:
+    async def _seen(self, days: list[Span]) -> dict[int, Seen]:
         stages = seen_stages(days)
         return seen({source: await self.call("seen", "aggregate", stages, of=source) for source in SOURCES})
 
@@ -91,37 +81,31 @@ class MongoMetricRepository(MongoRepository[MetricRecord]):
 
     # -- some of them, in a transaction -----------------------------------------------------------------------
 
-    async def _computed(self, days: list[_Stale], since: int | None) -> tuple[list[MetricRecord], bool]:
+    async def _computed(self, days: list[Stale], since: int | None) -> tuple[list[MetricRecord], bool]:
         """The rows of `days` that changed, and whether any did, deleted ones too."""
         # Who refreshes at the same time waits: the one document is written first.
         one, counter = {"_id": self._collections.key}, {"$inc": {"metrics_computed": 1}}
         await self.call("one_at_a_time", "update_one", one, counter, of="versions")
-        spans, again, now = _spans(days), {day.day for day in days if day.again}, clock.now()
-        found, totals = await self._seen(spans), await self._totals(spans)
-        stored = await self._stored(days)
-        changes: list[Change] = []
-        rows, gone = [], 0
-        for place in sorted({*totals, *stored}):
-            total, there = totals.get(place, Totals()), stored.get(place, [])
-            first = there[0] if there else None
-            unneeded = there[1:] if total else there
-            gone += len(unneeded)
-            changes += [("DeleteOne", {"filter": self.fields.encode({"id": row.id})}) for row in unneeded]
-            if not total:
+        within, again, now = spans(days), {day.day for day in days if day.again}, clock.now()
+        found, totals = await self._seen(within), await self._totals(within)
+        rows, gone, changes = list[MetricRecord](), 0, list[Change]()
+        for place in compared(totals, await self._stored(days), now):
+            gone += len(place.unneeded)
+            changes += [("DeleteOne", {"filter": self.fields.encode({"id": row.id})}) for row in place.unneeded]
+            if place.row is None:
                 continue
-            row = row_of(place, total, now, first)
-            if first is None or not says_the_same(row, first):
-                changes.append(self._put(row))
-            elif place[0] not in again and (since is None or (first.updated_at or 0) < since):
+            if place.differs:
+                changes.append(self._put(place.row))
+            elif place.place[0] not in again and not _written_since(since, place.stored):
                 continue
-            rows.append(row)
+            rows.append(place.row)
         if changes:
             await self.call("put", "bulk_write", changes)
         notes: list[Change] = [self._note(day.day, found.get(day.day, Seen()), now) for day in days]
         await self.call("note", "bulk_write", notes, of="metric_days")
         return rows, bool(rows or gone)
 
-    async def _totals(self, days: Days) -> dict[Place, Totals]:
+    async def _totals(self, days: list[Span]) -> dict[Place, Totals]:
         sums: dict[Place, Totals] = {}
         for source in SOURCES:
             rows = await self.call("counted", "aggregate", counted_stages(source, days), of=source)
@@ -129,12 +113,9 @@ class MongoMetricRepository(MongoRepository[MetricRecord]):
                 sums.setdefault(place, Totals()).join(more)
         return sums
 
-    async def _stored(self, days: list[_Stale]) -> dict[Place, list[MetricRecord]]:
+    async def _stored(self, days: list[Stale]) -> list[MetricRecord]:
         match = {"date": {"$in": [date_of(day.day).isoformat() for day in days]}}
-        found: dict[Place, list[MetricRecord]] = {}
-        for row in map(self.read, await self.call("stored", "find", match, self.fields.projection)):
-            found.setdefault((day_number(row.date), row.user_id or ""), []).append(row)
-        return found
+        return list(map(self.read, await self.call("stored", "find", match, self.fields.projection)))
 
     def _put(self, row: MetricRecord) -> Change:
         document = self.fields.encode(self.fields.values(row))
@@ -184,27 +165,9 @@ def _days(from_day: datetime.date | None, to_day: datetime.date | None) -> Docum
     return {"date": bounds} if bounds else {}
 
 
-def _is_stale(found: Seen, known: Document | None, *, over: bool) -> bool:
-    if known is None or known["seen"] != list(found.seen):
-        return True
-    return bool(found.written >= known["computed"] - MARGIN or (over and known["today"]))
+def _written_since(since: int | None, stored: MetricRecord | None) -> bool:
+    return since is not None and stored is not None and (stored.updated_at or 0) >= since
 
 
-def _batches(days: Iterable[_Stale]) -> Iterator[list[_Stale]]:
-    batch: list[_Stale] = []
-    for day in days:
-        if batch and sum(other.number for other in batch) + day.number > _BATCH:
-            yield batch
-            batch = []
-        batch.append(day)
-    if batch:
-        yield batch
-
-
-def _spans(days: Iterable[_Stale]) -> Days:
-    """The days as few spans: each a first and a last day."""
-    spans: Days = []
-    for day in (day.day for day in days):
-        first, last = spans.pop() if spans and spans[-1][1] == day - 1 else (day, day)
-        spans.append((first, max(last, day)))
-    return spans
+def _is_news(found: Seen, known: Document | None, *, over: bool) -> bool:
+    return known is None or found.is_news(known["seen"], known["computed"], ended=over and known["today"])

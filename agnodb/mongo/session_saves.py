@@ -17,8 +17,7 @@ from agnodb.mongo.ownership import may_write
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.records.sessions import SessionRecord
 from agnodb.records.snapshots import DOCUMENTS, MOST_OPEN, Documents, Snapshot
-from agnodb.rules.session_saves import Condition, Saving, Written
-from agnodb.rules.values import integer_in
+from agnodb.rules.session_saves import Condition, Saving, Written, columns_of
 
 _RECENT = "agnodb_recent_writes"
 _ROUNDS = 100
@@ -32,7 +31,6 @@ class Given:
     changes: Mapping[str, Any]
     inserted: Mapping[str, Any]
     user_id: str | None
-    documents: Documents
 
 
 class SessionSaves(MongoRepository[SessionRecord]):
@@ -55,26 +53,15 @@ class SessionSaves(MongoRepository[SessionRecord]):
     def _texts(document: Document) -> Documents:
         return tuple(unfolded(document.get(name)) for name in DOCUMENTS)
 
-    def given(self, session: SessionRecord, component: tuple[str, str], now: int, updated_at: int | None) -> Given:
-        """What a save of `session` writes."""
-        created = now if session.created_at is None else session.created_at
-        first = created if updated_at is None else updated_at
+    def saving(self, session: SessionRecord, updated_at: int | None = None) -> Saving[Given]:
+        """The save of `session`."""
+        first, changes = map(self.fields.encode, columns_of(session, updated_at))
         texts: Documents = tuple(
             None if getattr(session, name) is None else codec.encode(getattr(session, name)) for name in DOCUMENTS
         )
-        own = self.fields.encode({name: getattr(session, name) for name in component})
-        names = ("session_id", "session_type", "user_id")
-        fixed = {**{name: getattr(session, name) for name in names}, "created_at": created, "updated_at": first}
-        encoded = self.fields.encode(fixed)
-        changes = {**own, "updated_at": now if updated_at is None else integer_in(updated_at)}
-        stored = dict(zip(DOCUMENTS, map(folded, texts), strict=True))
-        inserted = {**encoded, **stored, **own, "agnodb_row_version": 1}
-        return Given(changes, inserted, encoded["user_id"], texts)
-
-    def saving(self, session: SessionRecord, given: Given) -> Saving[Given]:
-        """The save of `session`, which writes `given`."""
+        inserted = {**first, **dict(zip(DOCUMENTS, map(folded, texts), strict=True)), "agnodb_row_version": 1}
         place = (self._collections.place, session.session_id)
-        return Saving.of(session, given, given.documents, place, self.policies)
+        return Saving.of(session, Given(changes, inserted, first["user_id"]), texts, place, self.policies)
 
     # -- one command ------------------------------------------------------------------------------------------
 

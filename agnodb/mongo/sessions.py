@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from agnodb import clock
-from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.mongo import recent_runs
 from agnodb.mongo.documents import texts
@@ -71,21 +70,14 @@ class MongoSessionRepository(SessionSaves):
         return sessions, total
 
     async def upsert(self, session: SessionRecord, *, updated_at: int | None = None) -> SessionRecord:
-        return await save(self, self.saving(session, self._given(session, updated_at)))
+        return await save(self, self.saving(session, updated_at))
 
     async def insert_if_absent(self, session: SessionRecord) -> bool:
-        saving = self.saving(session, self._given(session))
+        saving = self.saving(session)
         if not await self.insert_absent(saving.given.inserted["session_id"], saving.given.inserted):
             return False
         inserted(self, saving)
         return True
-
-    def _given(self, session: SessionRecord, updated_at: int | None = None) -> Any:
-        try:
-            component = COMPONENT[SessionType(session.session_type)]
-        except ValueError as error:
-            raise InvalidValueError("A session is of an agent, a team or a workflow.") from error
-        return self.given(session, component, clock.now(), updated_at)
 
     async def rename(
         self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None

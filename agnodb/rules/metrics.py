@@ -16,7 +16,7 @@ import json
 import math
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,6 +226,36 @@ def row_of(place: Place, total: Totals, now: int, stored: MetricRecord | None) -
         columns[name] = json.loads(columns[name])
     id_, created_at = (str(uuid.uuid4()), now) if stored is None else (stored.id, stored.created_at)
     return MetricRecord(id=id_, created_at=created_at, updated_at=now, **columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A place whose sums were computed: its `row`, None where nothing counts there any more, and what is `stored`."""
+
+    place: Place
+    row: MetricRecord | None
+    stored: MetricRecord | None
+    unneeded: Sequence[MetricRecord]
+    """Rows that are to be deleted."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether the row is to be written."""
+        return self.row is not None and (self.stored is None or not says_the_same(self.row, self.stored))
+
+
+def compared(totals: Mapping[Place, Totals], stored: Iterable[MetricRecord], now: int) -> Iterator[Compared]:
+    """All places that have sums or rows, in order, computed at `now` (epoch seconds)."""
+    there: dict[Place, list[MetricRecord]] = {}
+    for row in stored:
+        there.setdefault((day_number(row.date), row.user_id or ""), []).append(row)
+    for place in sorted({*totals, *there}):
+        total, rows = totals.get(place), there.get(place, [])
+        first = rows[0] if rows else None
+        if total:
+            yield Compared(place, row_of(place, total, now, first), first, rows[1:])
+        else:
+            yield Compared(place, None, first, rows)
 
 
 def says_the_same(row: MetricRecord, stored: MetricRecord) -> bool:

@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from agnodb.errors import OwnershipError, UnavailableError
+from agnodb import clock
+from agnodb.errors import InvalidValueError, OwnershipError, UnavailableError
 from agnodb.merge import has_counter
 from agnodb.policies import Policies
 from agnodb.records.sessions import SessionRecord, SessionType
@@ -32,6 +33,24 @@ COMPONENT = {kind: (f"{kind}_id", f"{kind}_data") for kind in SessionType}
 
 ACTIVE = ("PENDING", "RUNNING", "PAUSED")
 """A session with a run of such a status is not idle."""
+
+_FIXED = ("session_id", "session_type", "user_id")
+
+
+def columns_of(session: SessionRecord, updated_at: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a save inserts beside the documents, and of that what it changes in a stored session. The time of the change
+    is `updated_at` or now, in epoch seconds. Raises InvalidValueError for a session of no known type."""
+    try:
+        component = COMPONENT[SessionType(session.session_type)]
+    except ValueError as error:
+        raise InvalidValueError("A session is of an agent, a team or a workflow.") from error
+    now = clock.now()
+    created = now if session.created_at is None else session.created_at
+    own = {name: getattr(session, name) for name in component}
+    fixed = {name: getattr(session, name) for name in _FIXED}
+    first = {**fixed, **own, "created_at": created, "updated_at": created if updated_at is None else updated_at}
+    return first, {**own, "updated_at": now if updated_at is None else updated_at}
+
 
 Condition = Literal["seen", "same", "absent"]
 """When one write may be all: what is stored is as it was seen, is the same anyway, or is not there."""

@@ -10,7 +10,8 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, ColumnElement, Date, T
 from agnodb import codec
 from agnodb.errors import InvalidValueError
 from agnodb.records.base import Record, column_fields
-from agnodb.rules.values import boolean_in, date_in, integer_in, key_in, text_in
+from agnodb.rules.columns import Convert, binder
+from agnodb.rules.values import key_in, text_in
 from agnodb.sql.dialects.base import Dialect
 from agnodb.text import TEXT_MARKER, decode_text
 
@@ -101,17 +102,9 @@ def _bind_name(column: str) -> str:
     return f"p_{column}"
 
 
-def _binder(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any]:
-    if isinstance(column.type, JSON):
-        return codec.encode
-    if isinstance(column.type, Boolean):
-        return boolean_in
-    if isinstance(column.type, BigInteger):
-        return integer_in
-    if isinstance(column.type, Date):
-        return date_in
-    convert = key_in if _is_key(column) else text_in
-    limit = dialect.longest(column)
+def _binder(column: Column[Any], dialect: Dialect) -> Convert:
+    convert = binder(column, json=codec.encode)
+    limit = dialect.longest(column) if convert in (key_in, text_in) else None
     return convert if limit is None else lambda value: _short(convert(value), limit)
 
 
@@ -120,11 +113,6 @@ def _short(text: str, limit: int) -> str:
     if len(text) > limit:
         raise InvalidValueError(f"A text of this field must not exceed {limit} characters.", detail=str(len(text)))
     return text
-
-
-def _is_key(column: Column[Any]) -> bool:
-    indexed = (index for index in column.table.indexes if column.name in index.columns)
-    return column.primary_key or bool(column.foreign_keys) or any(indexed)
 
 
 def _reader(column: Column[Any]) -> Callable[[Any], Any] | None:

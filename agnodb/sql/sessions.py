@@ -8,13 +8,12 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Executable, String, Update, bindparam, func, or_, select, update
 
 from agnodb import clock, codec
-from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.runs import KnownRuns, StoredRun
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS
 from agnodb.rules.session_runs import give_runs
-from agnodb.rules.session_saves import ACTIVE, COMPONENT, inserted, save
+from agnodb.rules.session_saves import ACTIVE, COMPONENT, columns_of, inserted, save
 from agnodb.rules.values import integer_in, text_in
 from agnodb.sql import recent_runs
 from agnodb.sql.ownership import may_write
@@ -120,17 +119,9 @@ class SqlSessionRepository(SessionSaves):
         return statement.returning(self.key)
 
     def _parameters(self, session: SessionRecord, updated_at: int | None = None) -> dict[str, Any]:
-        try:
-            component = COMPONENT[SessionType(session.session_type)]
-        except ValueError as error:
-            raise InvalidValueError("A session is of an agent, a team or a workflow.") from error
-        now = clock.now()
-        names = ("session_id", "session_type", "user_id", *DOCUMENTS, *component)
-        values = {name: getattr(session, name) for name in names}
-        created_at = now if session.created_at is None else session.created_at
-        first = created_at if updated_at is None else updated_at
-        given = self.rows.parameters({**values, "created_at": created_at, "updated_at": first})
-        return {**given, "now": now if updated_at is None else integer_in(updated_at)}
+        columns, changes = columns_of(session, updated_at)
+        given = self.rows.parameters({**columns, **{name: getattr(session, name) for name in DOCUMENTS}})
+        return {**given, "now": integer_in(changes["updated_at"])}
 
     async def rename(
         self, session_id: str, name: str, *, user_id: str | None = None, session_type: str | None = None
