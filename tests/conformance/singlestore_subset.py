@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from mysql_database import one_mysql_database
+from sqlalchemy import select
 from sqlalchemy.dialects.mysql.base import MySQLDDLCompiler
 
 from agnodb import MySQLDb, drivers
 from agnodb.databases import singlestore
 from agnodb.databases.servers import ServerKind
-from agnodb.mysql_drivers import SingleStoreDDL, _OfSingleStore
+from agnodb.mysql_drivers import SingleStoreDDL, SingleStorePyMySQLDialect, _OfSingleStore
 from agnodb.sql.dialects import MySQLDialect, SingleStoreDialect
 from agnodb.testing.mariadb import MySQLAccess
 
@@ -21,11 +22,24 @@ _JSON = ("json_text", "json_as_text", "json_set", "json_array_has_all", "json_el
 
 
 class CommonDialect(SingleStoreDialect):
-    """The plans of SingleStore, and the JSON functions of MySQL."""
+    """The plans of SingleStore, and the JSON functions of MySQL. SingleStore's own are compiled all the same."""
+
+
+def _in_both(name: str) -> Callable[..., Any]:
+    own, common = getattr(SingleStoreDialect, name), getattr(MySQLDialect, name)
+
+    def said(self: CommonDialect, *arguments: Any) -> Any:
+        made = own(self, *arguments)
+        source, value = made if isinstance(made, tuple) else (None, made)
+        chosen = select(value) if source is None else select(value).select_from(source)
+        chosen.compile(dialect=SingleStorePyMySQLDialect())
+        return common(self, *arguments)
+
+    return said
 
 
 for _name in _JSON:
-    setattr(CommonDialect, _name, getattr(MySQLDialect, _name))
+    setattr(CommonDialect, _name, _in_both(_name))
 
 
 @contextmanager

@@ -10,9 +10,11 @@ import pytest
 import pytest_asyncio
 from mysql_database import mysql_databases
 from singlestore_subset import database_without_keys, on_mariadb
+from singlestore_texts import refused, texts_for_singlestore
 
-from agnodb import AsyncSingleStoreDb
-from agnodb.testing.conformance import DatabaseConformance
+from agnodb import AsyncSingleStoreDb, SingleStoreDb
+from agnodb.testing.blocking import AsyncFacade
+from agnodb.testing.conformance import ConceptConformance, DatabaseConformance
 from agnodb.testing.mariadb import MySQLAccess
 
 
@@ -20,6 +22,14 @@ from agnodb.testing.mariadb import MySQLAccess
 def module_database(mysql_server: MySQLAccess) -> Iterator[str]:
     with database_without_keys(mysql_server) as name:
         yield name
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_statement() -> Iterator[None]:
+    """Whatever the suite has the repositories send, SingleStore's own dialect compiles and sqlglot reads."""
+    with texts_for_singlestore() as texts:
+        yield
+        assert [text for text in texts() if refused(text)] == []
 
 
 class TestSingleStoreOnMariaDB(DatabaseConformance):  # type: ignore[misc,valid-type]
@@ -39,6 +49,21 @@ class TestSingleStoreOnMariaDB(DatabaseConformance):  # type: ignore[misc,valid-
 
         def make() -> AsyncSingleStoreDb:
             return AsyncSingleStoreDb(db_url=f"{url}/{module_database}", db_schema=module_database)
+
+        with on_mariadb():
+            async with mysql_databases(make, mysql_server, module_database) as give:
+                yield give
+
+
+class TestSyncSingleStoreOnMariaDB(ConceptConformance):  # type: ignore[misc,valid-type]
+    @pytest_asyncio.fixture
+    async def make_db(
+        self, mysql_server: MySQLAccess, module_database: str
+    ) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+        url = mysql_server.url.replace("mysql:", "singlestore:")
+
+        def make() -> AsyncFacade:
+            return AsyncFacade(SingleStoreDb(db_url=f"{url}/{module_database}", db_schema=module_database))
 
         with on_mariadb():
             async with mysql_databases(make, mysql_server, module_database) as give:

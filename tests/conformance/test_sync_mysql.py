@@ -11,7 +11,7 @@ from mysql_database import mysql_databases, one_mysql_database
 
 from agnodb import MySQLDb
 from agnodb.testing.blocking import AsyncFacade
-from agnodb.testing.conformance import ConceptConformance
+from agnodb.testing.conformance import DatabaseConformance
 from agnodb.testing.mariadb import MySQLAccess
 
 
@@ -21,7 +21,9 @@ def module_database(mysql_server: MySQLAccess) -> Iterator[str]:
         yield name
 
 
-class TestSyncMySQL(ConceptConformance):  # type: ignore[misc,valid-type]
+class TestSyncMySQL(DatabaseConformance):  # type: ignore[misc,valid-type]
+    faults_each = 1  # a second driver of one database
+
     @pytest_asyncio.fixture
     async def make_db(
         self, mysql_server: MySQLAccess, module_database: str

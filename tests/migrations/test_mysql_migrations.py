@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 from agno.db.mysql import AsyncMySQLDb as Agnos
+from agno.db.mysql import MySQLDb as AgnosOwn
 from agno.db.schemas import UserMemory
 from agno.session import AgentSession
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from typer.testing import CliRunner
 
-from agnodb import AsyncMySQLDb
+from agnodb import AsyncMySQLDb, MySQLDb
+from agnodb.cli import app
 from agnodb.config import Layout
 from agnodb.drivers import connect_arguments
 from agnodb.filters import Page
@@ -169,3 +172,28 @@ async def test_a_database_of_agno_is_adopted_in_place(mysql_server: MySQLAccess,
     async with engine_on(mysql_server) as engine:
         assert await runner.check(engine, Layout(schema)) == []
     await theirs.db_engine.dispose()
+
+
+def test_without_a_loop_too(mysql_server: MySQLAccess, schema: str) -> None:
+    url = f"mysql+pymysql://{mysql_server.url.partition('://')[2]}/mysql"
+    theirs = AgnosOwn(db_url=url, db_schema=schema)
+    theirs._create_all_tables()
+    given = AgentSession(session_id="s", agent_id="a", user_id="alice", session_data={"n": 1}, created_at=1)
+    theirs.upsert_session(given)
+    theirs.upsert_user_memory(UserMemory(memory="likes tea", memory_id="m", user_id="alice"))
+    with MySQLDb(db_url=url, db_schema=schema) as ours:
+        stored = ours.get_session("s", "agent", "alice")
+        assert stored.session_data == {"n": 1}
+        stored.session_data = {"n": 2}
+        ours.upsert_session(stored)
+        ours.upsert_user_memory(UserMemory(memory="likes coffee", memory_id="n", user_id="alice"))
+        assert ours.get_traces() == ([], 0)
+        again = theirs.get_session("s", "agent", "alice")
+        assert again.session_data == {"n": 2}
+        assert {memory.memory for memory in theirs.get_user_memories("alice")} == {"likes tea", "likes coffee"}
+        again.session_data = {"n": 3}
+        theirs.upsert_session(again)
+        assert ours.get_session("s", "agent", "alice").session_data == {"n": 3}
+    checked = CliRunner().invoke(app, ["check", "--url", mysql_server.url, "--schema", schema])
+    assert checked.exit_code == 0, checked.output
+    theirs.db_engine.dispose()
