@@ -76,6 +76,13 @@ async def test_a_write_is_one_round_trip(db: AsyncMySQLDb, monkeypatch: pytest.M
     assert not await db.memories.delete("m")
 
 
+async def test_a_large_document_is_sent_once(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    packets, large = Packets(db, monkeypatch), MemoryRecord(memory_id="m", memory="x" * 200_000, user_id="alice")
+    for change in ("INSERT", "UPDATE"):
+        assert await db.memories.upsert(large)
+        assert packets.taken() == [["BEGIN", "SELECT"], [change, "SELECT", "COMMIT"]]
+
+
 async def test_a_new_run_too(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
     await db.sessions.upsert(SessionRecord(session_id="s", session_type="agent", agent_id="a"))
     packets = Packets(db, monkeypatch)

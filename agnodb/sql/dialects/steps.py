@@ -46,6 +46,8 @@ from agnodb.sql.executor import Answer, Ask, Row, Statement
 KEYS = "agnodb_keys"
 _EXCLUDED = "agnodb_excluded."
 _DUPLICATE = 1062
+_LARGE = 100_000
+"""Characters of an upsert that are not sent twice to save a round trip: in its UPDATE and in its INSERT."""
 
 
 def excluded(name: str) -> ColumnElement[Any]:
@@ -233,7 +235,9 @@ class Upsert:
 
     def in_one(self, ask: Ask, parameters: Mapping[str, Any], *before: Statement) -> Sequence[Row] | None:
         """As `run`, without waiting for an answer; None where that decides nothing, and nothing is written: the row may
-        not be changed, or another has just inserted it."""
+        not be changed, another has just inserted it, or it is too large."""
+        if sum(len(value) for value in parameters.values() if isinstance(value, str)) > _LARGE:
+            return None
         read = (self._stored or self._read)(parameters)
         change = () if self._change_allowed is None else (self._change_allowed(parameters),)
         try:
