@@ -38,6 +38,7 @@ from agnodb.sql.sqlite_vector_filters import SqliteMetadata
 from agnodb.sql.vector_filters import Condition, condition_of
 
 _SHAPES = 512
+_NO_TEXT = "A chunk holds a text that no column can hold."
 _METADATA = SqliteMetadata()
 _KEPT = ("id", "name", "meta_data", "content", "usage", "content_id", "length")
 _READ = ("number", "id", "name", "meta_data", "content", "embedding", "usage", "changed")
@@ -96,11 +97,13 @@ class SqliteVectorRepository:
     async def _any(self, condition: str, parameters: Mapping[str, Any]) -> bool:
         place = await self._place()
         statement = f"SELECT 1 FROM {place.table} WHERE {condition} LIMIT 1"
-        return bool(await self._executor.execute(self._shape(("any", condition), statement, "one"), parameters))
+        return bool(
+            await self._executor.execute(self._shape(("any", condition), statement, "one", idempotent=True), parameters)
+        )
 
     async def count(self) -> int:
         place = await self._place()
-        made = self._shape("count", f"SELECT count(*) FROM {place.table}", "rows")
+        made = self._shape("count", f"SELECT count(*) FROM {place.table}", "rows", idempotent=True)
         ((count,),) = await self._executor.execute(made, {})
         return int(count)
 
@@ -249,6 +252,8 @@ def _rows(
     known: dict[str, tuple[Any, ...]] = {}
     for chunk in chunks:
         content = chunk.content.replace("\0", "\ufffd")
+        if "\0" in f"{chunk.name}{chunk.content_id}":  # as on PostgreSQL; SQLite would cut it off
+            raise InvalidValueError(_NO_TEXT)
         vector = embedding_floats(chunk.embedding, place.dimensions, place.metric)
         key = row_id(chunk.id, content, owner.content_hash, owner.user_id)
         row = (
@@ -259,7 +264,7 @@ def _rows(
     try:
         written = orjson.dumps([row for row, _vector, _bits in known.values()]).decode()
     except TypeError as error:
-        raise InvalidValueError("A chunk holds a text that no column can hold.", detail=str(error)) from None
+        raise InvalidValueError(_NO_TEXT, detail=str(error)) from None
     return {
         "rows": written,
         "vectors": b"".join(vector for _row, vector, _bits in known.values()),

@@ -101,20 +101,22 @@ class VectorRepository:
     async def exists(self, name: str, value: str) -> bool:
         """Whether there is a row whose column `name` is `value`."""
         place = await self._place()
-        made = self._shape(("exists", name), lambda: _any(place, f"{quoted(name)} = CAST(:value AS text)"))
+        condition = f"{quoted(name)} = CAST(:value AS text)"
+        made = self._shape(("exists", name), lambda: _any(place, condition), idempotent=True)
         return bool(await self._executor.execute(made, {"value": value}))
 
     async def holds(self, owner: Owner) -> bool:
         """Whether rows of `owner` are stored; without a user, shared ones."""
         place = await self._place()
         condition, parameters = _owned(owner)
-        made = self._shape(("holds", owner.user_id is None), lambda: _any(place, condition))
+        made = self._shape(("holds", owner.user_id is None), lambda: _any(place, condition), idempotent=True)
         return bool(await self._executor.execute(made, parameters))
 
     async def count(self) -> int:
         """The number of rows."""
         place = await self._place()
-        made = self._shape("count", lambda: _select(f"SELECT count(*) FROM {table_of(place)}", "rows"))
+        statement = f"SELECT count(*) FROM {table_of(place)}"
+        made = self._shape("count", lambda: _select(statement, "rows"), idempotent=True)
         (row,) = await self._executor.execute(made, {})
         return int(row[0])
 

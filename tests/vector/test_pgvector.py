@@ -16,6 +16,7 @@ from agnodb import AsyncPostgresDb, ConfigurationError, InvalidValueError, Postg
 from agnodb.records import KnowledgeRecord
 from agnodb.sql.vector_filters import condition_of
 from agnodb.sql.vector_search import hybrid_search
+from agnodb.testing.conformance.values import ODD_TEXT, ODD_VALUES, canonical
 from agnodb.vector import PgVector
 
 TYPES = ("vector", "keyword", "hybrid")
@@ -70,6 +71,28 @@ async def test_what_was_stored_comes_back(make_store: MakeStore) -> None:
     assert (found.meta_data["deep"], found.meta_data["new"], found.meta_data["more"]) == (1, "x", [True])
 
 
+@BOTH
+async def test_odd_values_come_back(make_store: MakeStore) -> None:
+    """In metadata as they are; in a text without what the database's texts cannot hold."""
+    store = make_store("vector")
+    given = [Document(content=f"c{n}", id=f"d{n}", meta_data={"value": v}) for n, v in enumerate(ODD_VALUES)]
+    await store.async_upsert("values", given)
+    found = {d.content: d.meta_data["value"] for d in await store.async_search("c", 100)}
+    for number, value in enumerate(ODD_VALUES):
+        assert canonical(found[f"c{number}"]) == canonical(value), value
+    wrong = [text for text in ODD_TEXT if "\0" in text or "\ud800" in text]
+    plain = [text for text in ODD_TEXT if text not in wrong]
+    await store.async_upsert("values", [Document(content=f"x{t}", id=f"d{t}", name=t) for t in plain])
+    assert {(d.content, d.name) for d in await store.async_search("x", 100)} == {(f"x{t}", t) for t in plain}
+    for odd in wrong:
+        for fields in ({"name": odd}, {"content_id": odd}):
+            with pytest.raises(InvalidValueError):
+                await store.async_upsert("values", [Document(content="y", embedding=[1.0] * DIMENSIONS, **fields)])
+    with pytest.raises(InvalidValueError):
+        await store.async_upsert("values", [Document(content="\ud800", embedding=[1.0] * DIMENSIONS)])
+    assert store.get_count() == len(plain)
+
+
 FILTERS: list[tuple[Any, Any]] = [
     ({"ten": 3}, lambda m: m["ten"] == 3),
     ({"ten": 3, "number": 13}, lambda m: m["number"] == 13),
@@ -114,8 +137,9 @@ async def test_no_filter(make_store: MakeStore) -> None:
 
 
 @BOTH
-async def test_owners_are_kept_apart(make_store: MakeStore) -> None:
-    store = make_store("hybrid")
+@pytest.mark.parametrize("kind", TYPES)
+async def test_owners_are_kept_apart(make_store: MakeStore, kind: str) -> None:
+    store = make_store(kind)
     for user in ("alice", "bob", None):
         await store.async_upsert("h", [Document(content="shared words", content_id="c")], user_id=user)
     assert store.get_count() == 3
