@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from agnodb.contracts.strict_owner import StrictOwner
-from agnodb.errors import DuplicateKeyError
+from agnodb.errors import DuplicateKeyError, UnavailableError
 from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
-from agnodb.mongo.documents import FieldMap, texts
+from agnodb.mongo.documents import FieldMap, equal, texts
 from agnodb.mongo.executor import READS, Command, Executor
 from agnodb.policies import Policies
 from agnodb.records.base import Record
@@ -19,6 +20,9 @@ G = TypeVar("G")
 
 Document = dict[str, Any]
 Match = Mapping[str, Any]
+
+ROUNDS = 100
+"""Of compare and set, of which each that fails means that somebody else's write was stored meanwhile."""
 
 _COUNT = {"$group": {"_id": None, "n": {"$sum": 1}}}
 
@@ -184,6 +188,27 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
     async def insert(self, record: R) -> None:
         """Insert `record`. Raises DuplicateKeyError when its key, or a unique value, is taken."""
         await self.call("insert", "insert_one", self.fields.encode(self.fields.values(record)))
+
+    async def change_as_read(
+        self, name: str, match: Match, change: Callable[[R], Mapping[str, Any] | None]
+    ) -> bool | None:
+        """Set what `change(record)` gives in the one document that matches, on the condition that it is still as it
+        was read; False where that is None, None where nothing matches. What `change` raises is raised.
+
+        Raises UnavailableError when others write it all the time.
+        """
+        for _ in range(ROUNDS):
+            found = await self.call("look", "find_one", match, self.fields.projection)
+            if found is None:
+                return None
+            unchanged = equal({field: copy.deepcopy(found.get(field)) for field in self.fields.columns})
+            changes = change(self.read(found))  # reading uses the document up
+            if changes is None:
+                return False
+            done = await self.call(name, "update_one", unchanged, {"$set": dict(changes)})
+            if done.matched_count:
+                return True
+        raise UnavailableError(detail="others change this all the time")
 
     async def change(self, changes: Mapping[str, Any], **filters: Any) -> R | None:
         """Set `changes` in the one document whose fields equal `filters`; the changed record, or None."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Collection, Container, Hashable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from agnodb import clock
-from agnodb.errors import NotFoundError, OwnershipError, UnavailableError
+from agnodb.errors import NotFoundError, OwnershipError
 from agnodb.filters import Page, present
-from agnodb.mongo.documents import decoded, equal, texts
+from agnodb.mongo.documents import decoded, texts
 from agnodb.mongo.ownership import may_write
 from agnodb.mongo.recent_runs import ORDER, SHOWN, VERSION, new_version, stored_run
 from agnodb.mongo.repository import Document, MongoRepository
@@ -19,7 +18,6 @@ from agnodb.rules.cancelling import cancellation
 from agnodb.rules.values import text_in
 
 _PLACE = {"run_id": 1, "user_id": 1, "run_index": 1, "created_at": 1, "updated_at": 1, "_id": 0}
-_ROUNDS = 100
 
 
 class MongoRunRepository(MongoRepository[RunRecord]):
@@ -217,19 +215,14 @@ class MongoRunRepository(MongoRepository[RunRecord]):
         if await self._session(mine) is None:
             return None
         match = {"run_id": mine["run_id"], "session_id": mine["session_id"], **may_write(mine["user_id"])}
-        for _ in range(_ROUNDS):
-            found = await self.call("look", "find_one", match, self.fields.projection)
-            if found is None:
-                return None
-            unchanged = equal({name: copy.deepcopy(found.get(name)) for name in self.fields.columns})
-            values = change(self.read(found))
+
+        def changed(run: RunRecord) -> Document | None:
+            values = change(run)
             if values is None:
-                return False
-            changes = {**self.fields.encode({**values, "updated_at": clock.now()}), VERSION: new_version()}
-            done = await self.call("patch", "update_one", unchanged, {"$set": changes})
-            if done.matched_count:
-                return True
-        raise UnavailableError(run_id=run_id, detail="others change this run all the time")
+                return None
+            return {**self.fields.encode({**values, "updated_at": clock.now()}), VERSION: new_version()}
+
+        return await self.change_as_read("patch", match, changed)
 
     async def cancel(
         self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None

@@ -14,14 +14,12 @@ from agnodb import codec
 from agnodb.errors import UnavailableError
 from agnodb.mongo.documents import equal, folded, unfolded
 from agnodb.mongo.ownership import may_write
-from agnodb.mongo.repository import Document, MongoRepository
+from agnodb.mongo.repository import ROUNDS, Document, MongoRepository
 from agnodb.records.sessions import SessionRecord
 from agnodb.records.snapshots import DOCUMENTS, MOST_OPEN, Documents, Snapshot
 from agnodb.rules.session_saves import Condition, Saving, Written, columns_of
 
 _RECENT = "agnodb_recent_writes"
-_ROUNDS = 100
-"""Of compare and set, of which each that fails means that somebody else's save was stored meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class SessionSaves(MongoRepository[SessionRecord]):
         """See `agnodb.rules.session_saves.Saves`."""
         tried, session_id = saving.tried, saving.given.inserted["session_id"]
         projection = {**self.fields.projection, _RECENT: 1}
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             found = await self.call("look", "find_one", {"session_id": session_id}, projection)
             if found is None:  # it was deleted meanwhile, or never there
                 written = await self.write_if(saving, "absent", saving.alone())

@@ -10,7 +10,7 @@ from typing import Any, cast
 from agnodb.contracts.traces import Groups
 from agnodb.errors import OwnershipError, UnavailableError
 from agnodb.filters import Page, present
-from agnodb.mongo.repository import Document, MongoRepository
+from agnodb.mongo.repository import ROUNDS, Document, MongoRepository
 from agnodb.mongo.statistics import DURATIONS, of_status, p95
 from agnodb.mongo.trace_filters import condition
 from agnodb.records.traces import TraceRecord, TraceRow
@@ -18,7 +18,6 @@ from agnodb.rules.statistics import COMPONENTS, OWNERS, group, trace_group
 from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.rules.traces import merged_trace
 
-_ROUNDS = 100
 _SPANS = "agnodb_spans"
 
 
@@ -161,20 +160,15 @@ class MongoTraceRepository(MongoRepository[TraceRow]):
         times: dict[str, Any] = {name: time_in(getattr(trace, name)) for name in ("start_time", "end_time")}
         new = replace(trace, created_at=time_in(created_at), **times)
         given = self.fields.encode(self.fields.values(new))
-        if await self.insert_absent(given["trace_id"], given):
-            return
-        for _ in range(_ROUNDS):
-            found = await self.call("look", "find_one", {"trace_id": given["trace_id"]}, self.fields.projection)
-            if found is None:
-                if await self.insert_absent(given["trace_id"], given):
-                    return
-                continue
-            stored = self.read(found)
+
+        def merged(stored: TraceRow) -> Document:
             if trace.user_id is not None and stored.user_id not in (None, trace.user_id):
                 raise OwnershipError(trace_id=trace.trace_id, user_id=trace.user_id)
-            changes = self.fields.encode(self.fields.values(merged_trace(stored, new)))
-            unchanged = {name: found.get(name) for name in self.fields.columns}
-            done = await self.call("merge", "update_one", unchanged, {"$set": changes})
-            if done.matched_count:
+            return self.fields.encode(self.fields.values(merged_trace(stored, new)))
+
+        for _ in range(ROUNDS):
+            if await self.insert_absent(given["trace_id"], given):
                 return
-        raise UnavailableError(trace_id=trace.trace_id, detail="others change this trace all the time")
+            if await self.change_as_read("merge", {"trace_id": given["trace_id"]}, merged) is not None:
+                return
+        raise UnavailableError(trace_id=trace.trace_id, detail="others delete this trace all the time")
