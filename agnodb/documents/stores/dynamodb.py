@@ -6,7 +6,6 @@ before it was read, which a secondary index does not.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,14 +14,12 @@ from agnodb.documents.stores import dynamodb_items as items
 from agnodb.documents.stores.dynamodb_clients import unmet
 from agnodb.documents.stores.dynamodb_items import RECORD, Item
 from agnodb.documents.stores.dynamodb_table import IN_TRANSACTION, Operation, Table
+from agnodb.documents.stores.long_texts import to_be_split
+from agnodb.documents.stores.seen import Seen
 from agnodb.errors import ConflictError, StorageError
 
-_TRANSACTION_BYTES = 3_000_000
-"""Of texts in one transaction, which has 4 MB at most with all else that is in it."""
-_SHORT = 20_000
-"""Bytes of a text that stays in its record in a transaction with more."""
-_REMEMBERED = 5_000
-"""Records of which it is remembered where they stand in lists: who writes one has read it lately."""
+_ROOM = {"one": items.PART_BYTES, "all": 3_000_000, "short": 20_000}
+"""Bytes of texts in their records: a transaction has 4 MB at most with all else that is in it."""
 
 
 class _Seen(NamedTuple):
@@ -40,25 +37,17 @@ class Keyspace:
 
     def __init__(self) -> None:
         self.indexes: dict[str, Sequence[Index]] = {}
-        self._seen: dict[tuple[str, str], _Seen] = {}
-        self._lock = threading.Lock()
+        self._seen = Seen[_Seen]()
 
     def remember(self, home: str, version: str, fields: Mapping[str, Scalar], parts: int) -> _Seen:
         """Note a version of a record: it never changes."""
-        seen = _Seen(fields, parts)
-        with self._lock:
-            self._seen.pop((home, version), None)
-            self._seen[home, version] = seen
-            if len(self._seen) > _REMEMBERED:
-                del self._seen[next(iter(self._seen))]
-        return seen
+        return self._seen.remember(home, version, _Seen(fields, parts))
 
     def seen(self, write: Write) -> _Seen | None:
         """What is known of the record that a write replaces; None where that was not read lately."""
         if write.expected is None:
             return _NOTHING
-        with self._lock:
-            return self._seen.get((items.home(write.address), write.expected))
+        return self._seen.of(items.home(write.address), write.expected)
 
     def entries(self, write: Write, fields: Mapping[str, Scalar]) -> set[tuple[str, str]]:
         """Where the document of a write stands in lists with `fields`."""
@@ -152,7 +141,7 @@ class DynamoDbStore:
 
     async def write(self, writes: Sequence[Write]) -> None:
         seen = await self._replaced(writes)
-        parts = {address: [*items.parts_of(address, document)] for address, document in _long(writes)}
+        parts = {address: [*items.parts_of(address, document)] for address, document in to_be_split(writes, **_ROOM)}
         operations = [self._on_record(write, len(parts.get(write.address, ()))) for write in writes]
         for write, before in zip(writes, seen, strict=True):
             operations += self._on_lists(write, before)
@@ -207,11 +196,3 @@ class DynamoDbStore:
         new = self._keys.entries(write, {} if write.document is None else write.document.fields)
         gone: list[Operation] = [("Delete", {"Key": items.key(*at)}) for at in old - new]
         return [*gone, *(("Put", {"Item": items.entry(at, write.address[1])}) for at in new - old)]
-
-
-def _long(writes: Sequence[Write]) -> list[tuple[Address, Document]]:
-    """The documents whose text does not stay in their record."""
-    documents = [(write.address, write.document) for write in writes if write.document is not None]
-    sizes = [len(document.body.encode()) for _, document in documents]
-    most = items.PART_BYTES if sum(sizes) <= _TRANSACTION_BYTES else _SHORT
-    return [one for one, size in zip(documents, sizes, strict=True) if size > most]

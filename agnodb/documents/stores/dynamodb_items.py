@@ -11,7 +11,6 @@ Keys have a length: of what is longer, the beginning and a digest stand for it, 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from agnodb.documents.store import Address, Document, Index, Query, Scalar
 from agnodb.documents.stores import entries as lists
 from agnodb.documents.stores.entries import SEPARATOR
+from agnodb.documents.stores.long_texts import cut, in_parts
 
 Item = dict[str, Any]
 """Attributes, as DynamoDB has them: each with its type."""
@@ -31,15 +31,6 @@ _PARTITION_BYTES, _SORT_BYTES = 2_048, 500
 
 PART_BYTES = 350_000
 """Of a text in one item, which has 400 KB at most with all else that is in it."""
-
-
-def cut(text: str, most: int) -> str:
-    """`text`, or what stands for it where it has more than `most` bytes."""
-    raw = text.encode()
-    if len(raw) <= most:
-        return text
-    digest = hashlib.sha256(raw).hexdigest()
-    return f"{raw[: most - len(digest) - 1].decode(errors='ignore')}~{digest}"
 
 
 def key(partition: str, sort: str) -> Item:
@@ -151,11 +142,8 @@ def stands(query: Query, document: Document, entry: Item) -> bool:
 
 def parts_of(address: Address, document: Document) -> Iterator[Item]:
     """The items with the parts of a text. Their keys have the version: no other document has the same."""
-    raw, first, number = document.body.encode(), 0, 0
-    while first < len(raw):
-        text = raw[first : first + PART_BYTES].decode(errors="ignore")  # not in the middle of a character
+    for number, text in enumerate(in_parts(document.body, PART_BYTES)):
         yield {**part_key(home(address), document.version, number), "body": {"S": text}}
-        first, number = first + len(text.encode()), number + 1
 
 
 def part_key(partition: str, version: str, number: int) -> Item:
