@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agnodb.databases.dynamodb import AsyncDynamoDb, DynamoDb
+    from agnodb.databases.firestore import AsyncFirestoreDb, FirestoreDb
     from agnodb.databases.gcs_json import AsyncGCSJsonDb, AsyncGcsJsonDb, GCSJsonDb, GcsJsonDb
     from agnodb.databases.json_files import AsyncJsonDb, JsonDb
     from agnodb.databases.memory import AsyncInMemoryDb, InMemoryDb
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AsyncDynamoDb": "agnodb.databases.dynamodb",
+    "AsyncFirestoreDb": "agnodb.databases.firestore",
     "AsyncGCSJsonDb": "agnodb.databases.gcs_json",
     "AsyncGcsJsonDb": "agnodb.databases.gcs_json",
     "AsyncInMemoryDb": "agnodb.databases.memory",
@@ -52,6 +54,7 @@ _HOMES = {
     "AsyncSingleStoreDb": "agnodb.databases.singlestore",
     "AsyncSqliteDb": "agnodb.databases.sqlite",
     "DynamoDb": "agnodb.databases.dynamodb",
+    "FirestoreDb": "agnodb.databases.firestore",
     "GCSJsonDb": "agnodb.databases.gcs_json",
     "GcsJsonDb": "agnodb.databases.gcs_json",
     "InMemoryDb": "agnodb.databases.memory",
@@ -82,6 +85,7 @@ _HOMES = {
 __all__ = [
     "AgnoDbError",
     "AsyncDynamoDb",
+    "AsyncFirestoreDb",
     "AsyncGCSJsonDb",
     "AsyncGcsJsonDb",
     "AsyncInMemoryDb",
@@ -96,6 +100,7 @@ __all__ = [
     "ConflictError",
     "DuplicateKeyError",
     "DynamoDb",
+    "FirestoreDb",
     "GCSJsonDb",
     "GcsJsonDb",
     "InMemoryDb",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agnodb import __version__
-from agnodb.cli import adopt, demo, doctor, inspect, media, schema
+from agnodb.cli import adopt, demo, doctor, firestore, inspect, media, schema
 
 app = typer.Typer(
     name="agnodb",
@@ -21,6 +21,7 @@ doctor.register(app)
 inspect.register(app)
 adopt.register(app)
 media.register(app)
+firestore.register(app)
 demo.register(app)
 
 

@@ -29,8 +29,8 @@ Url = Annotated[
     str | None,
     typer.Option(
         "--url",
-        help="postgresql://, mysql://, singlestore://, mongodb://, redis://, dynamodb://, json:///folder or"
-        " sqlite:///file.db; else AGNODB_URL, else alembic.ini.",
+        help="postgresql://, mysql://, singlestore://, mongodb://, redis://, dynamodb://, firestore://,"
+        " json:///folder or sqlite:///file.db; else AGNODB_URL, else alembic.ini.",
     ),
 ]
 Schema = Annotated[

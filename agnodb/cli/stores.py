@@ -89,12 +89,27 @@ def _dynamodb(url: str, _prefix: str) -> Opened:
     return Opened(DynamoDbStore(place.table, Keyspace(), lambda: client_of(place, {}, asynchronous=False)))
 
 
+def _firestore(url: str, _prefix: str) -> Opened:
+    from agnodb.documents import agnos_layouts
+    from agnodb.documents.stores.firestore import FirestoreStore, Stored
+    from agnodb.documents.stores.firestore_clients import Place, client_of
+    from agnodb.documents.stores.seen import Seen
+
+    place = Place.of(url)
+    return Opened(
+        FirestoreStore(Seen[Stored](), lambda: client_of(place, asynchronous=False)),
+        lambda names: agnos_layouts.in_firestore(client_of(place, asynchronous=False), names),
+        lambda _names: "agno's collections are left as they are",
+    )
+
+
 _OPENERS: dict[str, Callable[[str, str], Opened]] = {
     "memory:": _memory,
     "json://": _json_files,
     **{f"{scheme}{way}://": _redis for scheme in ("redis", "rediss", "valkey", "valkeys") for way in ("", "+cluster")},
     "unix://": _redis,
     "dynamodb://": _dynamodb,
+    "firestore://": _firestore,
 }
 """How the URLs of stores begin. --schema is the prefix of keys, where a store has one."""
 

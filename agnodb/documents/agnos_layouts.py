@@ -1,4 +1,4 @@
-"""What agno's own JsonDb and RedisDb have stored, as rows: concept -> dictionaries as agno wrote them."""
+"""What agno's own JsonDb, RedisDb and FirestoreDb have stored, as rows: concept -> dictionaries as agno wrote them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agnodb.config import TableNames
+from agnodb.documents.stores import firestore_clients
 from agnodb.documents.stores.redis_clients import translate
 from agnodb.errors import StorageError
 
@@ -21,6 +22,10 @@ ASIDE = "before-adoption"
 
 _TYPES = {"eval_runs": "evals"}
 """Where agno's RedisDb has another name."""
+
+_DATA = ("agent_data", "team_data", "workflow_data", "session_data", "metadata", "summary", "runs")
+_AS_TEXT = {"sessions": _DATA, "spans": ("attributes",)}
+"""What agno's FirestoreDb keeps, or has kept, as JSON text."""
 
 
 def in_json_files(folder: Path, names: TableNames) -> Rows:
@@ -76,4 +81,27 @@ def _of_type(client: Any, start: str) -> list[dict[str, Any]]:
             raise StorageError("A record of agno's is no JSON.", detail=f"{key}: {error}") from None
         if isinstance(row, dict):
             found.append(row)
+    return found
+
+
+def in_firestore(client: Any, names: TableNames) -> Rows:
+    """The rows of one document each. Raises StorageError, and what a database that is not there has."""
+    try:
+        return {concept: _of_collection(client, names.as_dict()[concept], concept) for concept in CONCEPTS}
+    except Exception as error:
+        raise firestore_clients.translate(error) from error
+
+
+def _of_collection(client: Any, collection: str, concept: str) -> list[dict[str, Any]]:
+    found = []
+    for document in client.collection(collection).stream():
+        row: dict[str, Any] = document.to_dict()
+        for name in _AS_TEXT.get(concept, ()):
+            if isinstance(row.get(name), str):
+                try:
+                    row[name] = json.loads(row[name])
+                except ValueError as error:
+                    detail = f"{document.reference.path}: {error}"
+                    raise StorageError("A record of agno's is no JSON.", detail=detail) from None
+        found.append(row)
     return found

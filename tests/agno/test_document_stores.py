@@ -22,12 +22,14 @@ from pymongo import MongoClient
 
 from agnodb import (
     AsyncDynamoDb,
+    AsyncFirestoreDb,
     AsyncGcsJsonDb,
     AsyncInMemoryDb,
     AsyncJsonDb,
     AsyncMongoDb,
     AsyncRedisDb,
     DynamoDb,
+    FirestoreDb,
     GcsJsonDb,
     InMemoryDb,
     JsonDb,
@@ -38,7 +40,7 @@ from agnodb.demo.model import OfflineModel
 from agnodb.testing.conformance.agents import AgentConformance
 from agnodb.testing.dynamodb_server import REGION
 
-STORES = ("memory", "json", "redis", "dynamodb", "gcs", "mongodb")
+STORES = ("memory", "json", "redis", "dynamodb", "firestore", "gcs", "mongodb")
 SERVED = STORES[2:]
 
 
@@ -62,6 +64,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         "json": lambda: AsyncJsonDb(tmp_path),
         "redis": lambda: AsyncRedisDb(db_url=url, db_prefix=prefix, expire=60),
         "dynamodb": lambda: AsyncDynamoDb(db_url=f"dynamodb://{REGION}/{prefix}?endpoint={url}"),
+        "firestore": lambda: AsyncFirestoreDb(db_url=url or f"firestore://agnodb-test/{prefix}"),
         "gcs": lambda: AsyncGcsJsonDb(storage.Client().create_bucket(prefix).name),
         "mongodb": lambda: AsyncMongoDb(db_url=url, db_name=prefix),
     }
@@ -79,6 +82,7 @@ def blocking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         "json": lambda: JsonDb(tmp_path),
         "redis": lambda: RedisDb(db_url=url, db_prefix=prefix, expire=60),
         "dynamodb": lambda: DynamoDb(db_url=f"dynamodb://{REGION}/{prefix}?endpoint={url}"),
+        "firestore": lambda: FirestoreDb(db_url=url or f"firestore://agnodb-test/{prefix}"),
         "gcs": lambda: GcsJsonDb(storage.Client().create_bucket(prefix).name),
         "mongodb": lambda: MongoDb(db_url=url, db_name=prefix),
     }

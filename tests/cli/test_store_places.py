@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agno.db.firestore import FirestoreDb as AgnosFirestoreDb
+from agno.db.firestore import firestore as agnos_firestore
 from agno.db.json import JsonDb as AgnosJsonDb
 from agno.db.redis import RedisDb as AgnosRedisDb
 from agno.db.schemas.evals import EvalRunRecord, EvalType
@@ -19,9 +21,10 @@ from agno.run.agent import RunOutput
 from agno.session import AgentSession
 from agno.tracing.schemas import Span, Trace
 from command_line import run, says
+from google.cloud import firestore
 from redis import Redis
 
-from agnodb import DynamoDb, JsonDb, RedisDb
+from agnodb import DynamoDb, FirestoreDb, JsonDb, RedisDb
 from agnodb.errors import ConfigurationError
 from agnodb.filters import Page
 from agnodb.testing.conformance.runs import a_run
@@ -60,6 +63,26 @@ class JsonPlace(Place):
         return (self.folder / "before-adoption" / "agno_sessions.json").exists()
 
 
+class FirestorePlace(Place):
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        # It would look for Google's service.
+        patch.setattr(agnos_firestore, "create_collection_indexes", lambda *_given: None)
+        self.database = f"d-{uuid.uuid4().hex[:12]}"
+        self.options = [f"firestore://agnodb-test/{self.database}"]
+
+    def client(self) -> Any:
+        return firestore.Client(project="agnodb-test", database=self.database)
+
+    def agnos(self) -> Any:
+        return AgnosFirestoreDb(db_client=self.client())
+
+    def ours(self) -> Any:
+        return FirestoreDb(db_url=self.options[0])
+
+    def kept(self) -> bool:
+        return len(self.client().collection("agno_runs").get()) == 24
+
+
 class RedisPlace(Place):
     def __init__(self, url: str) -> None:
         self.url, self.prefix = url, f"agnodb-test-{uuid.uuid4().hex[:12]}"
@@ -75,10 +98,15 @@ class RedisPlace(Place):
         return bool(self.agnos().get_session("s0", "agent").runs)
 
 
-@pytest.fixture(params=["json", "redis"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+@pytest.fixture(params=["json", "redis", "firestore"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     if request.param == "json":
         yield JsonPlace(tmp_path / "db")
+        return
+    if request.param == "firestore":
+        if request.getfixturevalue("firestore_server") is not None:
+            pytest.skip("a database of its own is needed")
+        yield FirestorePlace(monkeypatch)
         return
     made = RedisPlace(request.getfixturevalue("redis_server"))
     yield made
@@ -241,7 +269,7 @@ def test_dynamodb_is_known_too(dynamodb_server: str) -> None:
     tables = {table["table"]: table for table in json.loads(says("inspect", url, "--json"))["tables"]}
     assert tables["agno_sessions"]["rows"] == 1
     assert "every record can be read" in says("check", "--url", url)
-    assert "Adoption is for json:// and redis://" in run("adopt", url).output
+    assert "Adoption is for json://, redis:// and firestore://" in run("adopt", url).output
 
 
 def test_check_names_what_is_wrong(redis_server: str, tmp_path: Path) -> None:
@@ -274,3 +302,15 @@ def test_no_password_is_shown() -> None:
     done = run("inspect", "redis://alice:s3cr3t@127.0.0.1:1/0")
     assert done.exit_code == 2
     assert "s3cr3t" not in done.output
+
+
+def test_the_indexes_of_firestore_are_written_for_the_names_of_the_application(tmp_path: Path) -> None:
+    file = tmp_path / "firestore.indexes.json"
+    assert says("firestore-indexes", "--table", "session_table=chats", "--output", str(file)) == ""
+    written = json.loads(file.read_text())
+    assert written == json.loads(says("firestore-indexes", "--table", "session_table=chats"))
+    assert len(written["indexes"]) <= 200, "what a database has without an account for bills"
+    of_sessions = [one["fields"] for one in written["indexes"] if one["collectionGroup"] == "chats"]
+    fields = [("fields.user_id", "ASCENDING"), ("fields.created_at", "DESCENDING"), ("key", "DESCENDING")]
+    assert [{"fieldPath": name, "order": order} for name, order in fields] in of_sessions
+    assert {"collectionGroup": "chats", "fieldPath": "body", "indexes": []} in written["fieldOverrides"]

@@ -39,6 +39,7 @@ DRIVERS = frozenset(
 )
 DATABASES = (
     "Dynamo",
+    "Firestore",
     "GCSJson",
     "GcsJson",
     "InMemory",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agnodb.documents.store import Capabilities
 from agnodb.documents.stores.dynamodb import DynamoDbStore
+from agnodb.documents.stores.firestore import FirestoreStore
 from agnodb.documents.stores.gcs import GcsStore
 from agnodb.documents.stores.json_files import JsonFileStore
 from agnodb.documents.stores.memory import MemoryStore
@@ -17,6 +18,7 @@ STORES: dict[str, tuple[str, str, Capabilities]] = {
     "JSON files": ("`AsyncJsonDb`, `JsonDb`", "", JsonFileStore.capabilities),
     "Redis, Valkey": ("`AsyncRedisDb`, `RedisDb`", "`redis`", RedisStore.capabilities),
     "DynamoDB": ("`AsyncDynamoDb`, `DynamoDb`", "`dynamodb`", DynamoDbStore.capabilities),
+    "Firestore": ("`AsyncFirestoreDb`, `FirestoreDb`", "`firestore`", FirestoreStore.capabilities),
     "Cloud Storage": ("`AsyncGcsJsonDb`, `GcsJsonDb`", "`gcs`", GcsStore.capabilities),
 }
 HEAD = ("store", "classes", "extra", "processes", "transactions", "records in one step", "bytes in one", "expiry")

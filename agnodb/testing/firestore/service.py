@@ -86,14 +86,17 @@ class Service:
         )
 
     def begin_transaction(self, request: Any) -> Any:
+        """The name of a new transaction."""
         return types.BeginTransactionResponse.pb()(transaction=self._begin(request.database, request.options))
 
     def rollback(self, request: Any) -> Any:
+        """Forget a transaction."""
         self._of(request.transaction)
         del self._transactions[request.transaction]
         return Empty()
 
     def commit(self, request: Any) -> Any:
+        """Do all writes or none. Raises Refusal."""
         if request.ByteSize() > COMMIT_BYTES or len(request.writes) > COMMIT_WRITES:
             raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "Transaction too big. Decrease transaction size.")
         if request.transaction:
@@ -133,6 +136,7 @@ class Service:
         return database.get(name.rpartition("/")[0], {}).get(name)
 
     def batch_get_documents(self, request: Any) -> Iterator[Any]:
+        """Each document that is asked for, or that it is missing."""
         name, is_new, begun = self._reading(request, request.database)
         answer, now = types.BatchGetDocumentsResponse.pb(), self._now()
         if is_new:
@@ -151,6 +155,7 @@ class Service:
         return begun.documents[name]
 
     def get_document(self, request: Any) -> Any:
+        """One document. Raises Refusal where there is none."""
         begun = self._of(request.transaction) if request.transaction else None
         document = self._read(request.name, begun)
         if document is None:
@@ -177,6 +182,7 @@ class Service:
         return name, is_new, documents
 
     def run_query(self, request: Any) -> Iterator[Any]:
+        """What a query finds, in its order."""
         name, is_new, documents = self._asked(request, request.structured_query)
         answer, now = types.RunQueryResponse.pb(), self._now()
         if is_new or not documents:
@@ -185,6 +191,7 @@ class Service:
             yield answer(document=document, read_time=now)
 
     def run_aggregation_query(self, request: Any) -> Iterator[Any]:
+        """A count, a sum or an average of what a query finds."""
         asked = request.structured_aggregation_query
         name, is_new, documents = self._asked(request, asked.structured_query)
         answer = types.RunAggregationQueryResponse.pb()(transaction=name if is_new else b"", read_time=self._now())
@@ -195,6 +202,7 @@ class Service:
     # -- lists ----------------------------------------------------------------------------------------------------
 
     def list_documents(self, request: Any) -> Any:
+        """A page of a collection, by the names of its documents."""
         database = self._database(request.parent)
         names = sorted(database.get(f"{request.parent}/{request.collection_id}", {}))
         names = [name for name in names if name > request.page_token]
@@ -205,6 +213,7 @@ class Service:
         )
 
     def list_collection_ids(self, request: Any) -> Any:
+        """The collections below a document, or of a database."""
         start = f"{request.parent}/"
         filled = [name for name, documents in self._database(request.parent).items() if documents]
         ids = sorted({name[len(start) :].split("/")[0] for name in filled if name.startswith(start)})
