@@ -49,8 +49,8 @@ class AsyncGcsJsonDb(AsyncDocumentDatabase):
     the environment says who it is. Calls wait in threads. `strict_owner`, `on_conflict`, `counters` and
     `on_write_failed` are the policies of `agnodb.policies.Policies`.
 
-    It needs no server and is slow: a saved session is some 35 requests, and an object takes one write a second. There
-    are no transactions: `transaction()` raises UnsupportedOperationError.
+    It needs no server and is slow: a saved session is some 35 requests, and an object takes one write a second.
+    A batch of several records writes each of them twice.
 
     Raises ConfigurationError without a bucket, MissingDriverError without the driver. Nothing is opened before the
     first call.

@@ -15,12 +15,12 @@ from google.cloud import storage
 
 from agnodb import AsyncGcsJsonDb, GCSJsonDb, GcsJsonDb
 from agnodb.documents.store import Document, Index
-from agnodb.documents.stores import gcs
-from agnodb.documents.stores.gcs import GcsStore
-from agnodb.errors import ConfigurationError, StorageError, UnavailableError, UnsupportedOperationError
+from agnodb.documents.stores import gcs, gcs_records
+from agnodb.documents.stores.gcs_objects import Objects
+from agnodb.errors import ConfigurationError, StorageError, UnavailableError
 from agnodb.filters import Page
 from agnodb.testing.blocking import AsyncFacade
-from agnodb.testing.conformance import SingleDocumentConformance
+from agnodb.testing.conformance import DocumentConformance, SingleDocumentConformance
 from agnodb.testing.conformance.memories import a_memory
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
@@ -41,7 +41,7 @@ def prefix() -> str:
     return uuid.uuid4().hex[:12]
 
 
-class TestGcsJson(SingleDocumentConformance):  # type: ignore[misc,valid-type]
+class TestGcsJson(DocumentConformance):  # type: ignore[misc,valid-type]
     @pytest_asyncio.fixture
     async def make_db(self, bucket: str, prefix: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
         opened: list[AsyncGcsJsonDb] = []
@@ -75,16 +75,64 @@ def blobs(bucket: str) -> Any:
     return lambda prefix: [blob.name for blob in storage.Client().list_blobs(bucket, prefix=f"{prefix}/")]
 
 
+class Killed(BaseException):
+    """What a process meets that is killed."""
+
+
+def kill_after(writes: int, patch: pytest.MonkeyPatch) -> list[str]:
+    """Have all requests that change something fail after so many that change a record or decide of a batch; those."""
+    killed: list[str] = []
+    done: list[str] = []
+
+    def killing(change: Any) -> Any:
+        def changed(objects: Objects, name: str, *given: Any, **named: Any) -> Any:
+            if killed or ("/lists/" not in name and len(done) == writes):
+                killed.append(name)
+                raise Killed
+            done.extend([] if "/lists/" in name else [name])
+            return change(objects, name, *given, **named)
+
+        return changed
+
+    patch.setattr(Objects, "put", killing(Objects.put))
+    patch.setattr(Objects, "delete", killing(Objects.delete))
+    return killed
+
+
 class TestOnlyInGcsJson:
     """What holds of Cloud Storage beside the promises of all."""
 
-    def test_there_are_no_transactions(self, bucket: str, prefix: str) -> None:
-        with (
-            GcsJsonDb(bucket, prefix) as database,
-            pytest.raises(UnsupportedOperationError),
-            database.transaction() as tx,
-        ):
-            tx.memories.upsert(a_memory())
+    @pytest.mark.parametrize("writes", [*range(7)])
+    def test_a_batch_that_was_cut_off_is_stored_or_not(
+        self, bucket: str, prefix: str, blobs: Any, monkeypatch: pytest.MonkeyPatch, writes: int
+    ) -> None:
+        with GcsJsonDb(bucket, prefix) as database:
+            database.sessions.upsert(a_session())
+            database.runs.upsert(a_run("r", status="RUNNING"))
+            with pytest.MonkeyPatch.context() as patch:
+                killed = kill_after(writes, patch)
+                try:
+                    database.runs.upsert(a_run("r", status="COMPLETED"))
+                except Killed:
+                    assert writes < 6
+                else:
+                    assert (writes, killed) == (6, [])
+        monkeypatch.setattr(gcs_records, "WRITING", timedelta(0))  # nobody waits for who is gone
+        with GcsJsonDb(bucket, prefix) as other:
+            stored = other.runs.get("r")
+            assert stored is not None
+            assert stored.status == ("RUNNING" if writes < 3 else "COMPLETED")
+            runs, total = other.runs.page(Page(limit=5), session_id="s", status=stored.status)
+            assert ([run.run_id for run in runs], total) == (["r"], 1)
+            other.runs.upsert(a_run("r", status="CANCELLED"))
+            other.runs.upsert(a_run("r2"))
+            runs, _ = other.runs.page(Page(limit=5, sort_by="run_index", sort_order="asc"), session_id="s")
+            assert [(run.run_id, run.run_index) for run in runs] == [("r", 0), ("r2", 1)]
+            assert runs[0].status == "CANCELLED"
+        monkeypatch.setattr(gcs_records, "PATIENCE", timedelta(0))
+        with GcsJsonDb(bucket, prefix) as other:
+            assert other.runs.get("r2") is not None
+            assert not [name for name in blobs(prefix) if "/batches/" in name]
 
     def test_a_record_is_one_object_and_one_for_each_place(self, bucket: str, prefix: str, blobs: Any) -> None:
         with GcsJsonDb(bucket, prefix) as database:
@@ -104,14 +152,14 @@ class TestOnlyInGcsJson:
             for number in range(12):
                 database.sessions.upsert(a_session(f"s{number:02}", created_at=number // 3))
             seen: list[str] = []
-            listed = GcsStore._listed
+            listed = Objects.listed
 
-            def noted(store: GcsStore, *given: Any, **named: Any) -> Iterator[Any]:
-                for blob in listed(store, *given, **named):
+            def noted(objects: Objects, *given: Any, **named: Any) -> Iterator[Any]:
+                for blob in listed(objects, *given, **named):
                     seen.append(blob.name)
                     yield blob
 
-            monkeypatch.setattr(GcsStore, "_listed", noted)
+            monkeypatch.setattr(Objects, "listed", noted)
             found, total = database.sessions.page(Page(limit=3, sort_by="created_at", sort_order="desc"))
             assert [one.session_id for one in found] == ["s11", "s10", "s09"]
             assert (total, len(seen)) == (12, 4 + 12)
@@ -128,11 +176,11 @@ class TestOnlyInGcsJson:
             document = Document("gone", "{}", {"created_at": 7, "user_id": "alice"}, "v")
             index = Index((), "created_at")
             for place in store._names.places(("agno_memories", "gone"), [index], document):
-                store._put(place.name, "", metadata=place.metadata)
+                store._objects.put(place.name, "", metadata=place.metadata)
             page = Page(limit=5, sort_by="created_at")
             assert [one.memory_id for one in database.memories.page(page)[0]] == ["m"]
             assert len(blobs(prefix)) == len(whole) + 1  # it may be on its way
-            monkeypatch.setattr(gcs, "_PATIENCE", timedelta(0))
+            monkeypatch.setattr(gcs, "PATIENCE", timedelta(0))
             database.memories.page(page)
             assert blobs(prefix) == whole
 

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from agnodb import AsyncInMemoryDb, InMemoryDb
+from agnodb.documents.store import Capabilities
 from agnodb.documents.stores.memory import MemoryStore
+from agnodb.errors import UnsupportedOperationError
 from agnodb.filters import Page
 from agnodb.testing.blocking import AsyncFacade
 from agnodb.testing.conformance import DocumentConformance
@@ -55,6 +57,17 @@ class TestOnlyInMemory:
         again = await database.sessions.get("s")
         assert again is not None
         assert again.session_data == {"list": [1]}
+
+    async def test_a_store_that_writes_records_one_by_one_has_no_transactions(self) -> None:
+        class OneByOne(MemoryStore):
+            capabilities = Capabilities(atomic=False, shared=False)
+
+        database = AsyncInMemoryDb(OneByOne())
+        await database.sessions.upsert(a_session())
+        with pytest.raises(UnsupportedOperationError):
+            async with database.transaction() as tx:
+                await tx.sessions.delete("s")
+        assert await database.sessions.get("s") is not None
 
     async def test_a_copy_and_a_pickle_are_the_same_database(self) -> None:
         database = AsyncInMemoryDb()

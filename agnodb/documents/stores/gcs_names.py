@@ -110,6 +110,10 @@ class Names:
         collection, key = address
         return f"{self.prefix}{quote(collection)}/records/{_cut(key, 2 * _NAME_BYTES)}.json"
 
+    def batch(self, name: str) -> str:
+        """The object that decides of a batch."""
+        return f"{self.prefix}batches/{name}"
+
     def order(self, query: Query) -> Order:
         """The objects of the list that `query` reads."""
         return Order(self._folder(query.collection, lists.list_name(query.index, query.values)), query)

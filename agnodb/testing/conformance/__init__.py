@@ -122,7 +122,7 @@ StandInDocumentConformance = _suite(*_OF_DOCUMENTS, *MATRICES[:-2])
 """The part of it that runs where a server's stand-in takes seconds for each test: without the matrices of owners and
 faults, which call every method."""
 SingleDocumentConformance = _suite(SessionConformance, RunConformance, MemoryConformance)
-"""What was tried of it on a store that writes no batch as a whole, where what changes several records is refused."""
+"""The part of it that shows that such a store works without an event loop too."""
 for _documents in (DocumentConformance, StandInDocumentConformance, SingleDocumentConformance):
     _documents.losing = (OwnershipError, UnavailableError)  # type: ignore[attr-defined]
     # There are no tables for queries of one's own. And it reads first: a save is two requests.
@@ -132,8 +132,6 @@ for _documents in (DocumentConformance, StandInDocumentConformance, SingleDocume
     ):
         if hasattr(_documents, f"test_{_name}"):
             delattr(_documents, f"test_{_name}")
-for _name in [name for name in vars(SingleDocumentConformance) if "transaction" in name]:
-    delattr(SingleDocumentConformance, _name)
 
 
 class SharedDocumentConformance(ConcurrencyConformance, DocumentConformance):  # type: ignore[misc,valid-type]
