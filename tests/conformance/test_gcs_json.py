@@ -20,7 +20,7 @@ from agnodb.documents.stores.gcs_objects import Objects
 from agnodb.errors import ConfigurationError, StorageError, UnavailableError
 from agnodb.filters import Page
 from agnodb.testing.blocking import AsyncFacade
-from agnodb.testing.conformance import DocumentConformance, SingleDocumentConformance
+from agnodb.testing.conformance import SingleDocumentConformance, StandInDocumentConformance
 from agnodb.testing.conformance.memories import a_memory
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
@@ -41,7 +41,7 @@ def prefix() -> str:
     return uuid.uuid4().hex[:12]
 
 
-class TestGcsJson(DocumentConformance):  # type: ignore[misc,valid-type]
+class TestGcsJson(StandInDocumentConformance):  # type: ignore[misc,valid-type]
     @pytest_asyncio.fixture
     async def make_db(self, bucket: str, prefix: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
         opened: list[AsyncGcsJsonDb] = []
