@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,14 +24,16 @@ _LOAD = """
 import asyncio, sys
 sys.path.insert(0, {folder!r})
 from chunks import HashingEmbedder, documents
-from agnodb.vector import PgVector
+from agnodb.records.vectors import Owner
+from agnodb.vector import PgVector, SqliteVector
 
 async def main():
-    store = PgVector(table_name="kb", db_url={url!r}, embedder=HashingEmbedder(), search_type="vector")
+    kind = SqliteVector if {url!r}.startswith("sqlite") else PgVector
+    store = kind(table_name="kb", db_url={url!r}, embedder=HashingEmbedder(), search_type="vector")
     await store.async_create()
     number = 0
     while number < {contents}:
-        if not await store.rows.holds(__import__("agnodb.sql.vectors").sql.vectors.Owner(f"h{{number}}")):
+        if not await store.rows.holds(Owner(f"h{{number}}")):
             await store.async_upsert(f"h{{number}}", documents(60, seed=number), batch_size=7)
             print("stored", number, flush=True)
         number += 1
@@ -46,27 +50,34 @@ def load(url: str, contents: int) -> subprocess.Popen[str]:
 
 
 async def sizes(url: str) -> list[int]:
+    if url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+            return [row[0] for row in file.execute("SELECT count(*) FROM kb GROUP BY content_hash")]
     connection = await asyncpg.connect(url)
     rows = await connection.fetch("SELECT count(*) FROM ai.kb GROUP BY content_hash")
     await connection.close()
     return [row[0] for row in rows]
 
 
-async def test_a_killed_load_leaves_no_half_document_and_is_resumed(postgres_url: str) -> None:
-    process = load(postgres_url, 10_000)
+@BOTH
+async def test_a_killed_load_leaves_no_half_document_and_is_resumed(
+    request: pytest.FixtureRequest, tmp_path: Path, on: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/kb.db" if on == "sqlite" else request.getfixturevalue("postgres_url")
+    process = load(url, 10_000)
     assert process.stdout is not None
     for _ in range(3):
         assert process.stdout.readline().startswith("stored")
     time.sleep(0.05)  # noqa: ASYNC251  (into the middle of one)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    stored = await sizes(postgres_url)
+    stored = await sizes(url)
     assert len(stored) >= 3
     assert {*stored} == {60}
     goal = len(stored) + 2
-    again, _ = load(postgres_url, goal).communicate(timeout=60)
+    again, _ = load(url, goal).communicate(timeout=60)
     assert again.split() == ["stored", str(goal - 2), "stored", str(goal - 1)]
-    assert await sizes(postgres_url) == [60] * goal
+    assert await sizes(url) == [60] * goal
 
 
 async def test_a_connection_that_is_lost_in_the_middle(make_store: MakeStore, postgres_url: str) -> None:
