@@ -93,7 +93,7 @@ class Facade:
     def view(self, result: Any) -> View:
         if isinstance(result, tuple):
             sessions, _total = result
-            return [(s["session_id"], [(r["run_id"], r["content"]) for r in s["runs"] or ()]) for s in sessions]
+            return [(s["session_id"], [(r["run_id"], r["content"]) for r in s.get("runs") or ()]) for s in sessions]
         if isinstance(result, UserMemory):
             return [(str(result.memory_id), [("memory", result.memory)])]
         return [(result.session_id, [(run.run_id, run.content) for run in result.runs])]

@@ -1,7 +1,9 @@
-"""Stores of documents, without an event loop: agno's JsonDb and RedisDb beside agnodb's, with many sessions stored.
+"""Stores of documents, without an event loop: agno's JsonDb, RedisDb and FirestoreDb beside agnodb's, with many
+sessions stored.
 
 Redis is the server of the tests, or the one at AGNODB_TEST_REDIS_URL, where keys with prefixes of the benchmark's own
-are written and deleted.
+are written and deleted. Firestore is the server of the tests, which looks at all documents of a collection for each
+query: what is measured there is mostly that.
 """
 
 from __future__ import annotations
@@ -16,11 +18,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from agno.db.firestore import FirestoreDb as AgnosFirestoreDb
 from agno.db.json import JsonDb as AgnosJsonDb
 from agno.db.redis import RedisDb as AgnosRedisDb
+from google.cloud import firestore
 from redis import Redis
 
-from agnodb import JsonDb, RedisDb
+from agnodb import FirestoreDb, JsonDb, RedisDb
+from agnodb.testing.firestore.server import VARIABLE, FirestoreServer
 from agnodb.testing.plugin import REDIS_URL_VARIABLE
 from agnodb.testing.valkey_server import ValkeyServer
 from benchmarks.data import PAGE, Item, run_item, session_item
@@ -36,11 +41,15 @@ async def run(bench: Bench) -> None:
     """Raises ServerUnavailableError where there is no server."""
     with contextlib.ExitStack() as stack:
         url = os.environ.get(REDIS_URL_VARIABLE) or stack.enter_context(ValkeyServer.start()).url
+        # agno's class looks for credentials to make its indexes with.
+        os.environ |= {VARIABLE: stack.enter_context(FirestoreServer.start()).host, "NO_GCE_CHECK": "true"}
         for count in SESSIONS:
             with _redis(url, count) as sides:
                 await _measure(bench, sides, f"{count:,} sessions, Redis")
             with _json(count) as sides:
                 await _measure(bench, sides, f"{count:,} sessions, JSON files")
+            with _firestore(count) as sides:
+                await _measure(bench, sides, f"{count:,} sessions, Firestore's stand-in")
 
 
 def _items(count: int) -> list[Item]:
@@ -79,6 +88,21 @@ def _redis(url: str, count: int) -> Iterator[list[Facade]]:
             for pattern in (f"{prefix}:*", f"{{{prefix}}}:*"):
                 for key in client.scan_iter(pattern, count=1000):
                     client.delete(key)
+
+
+@contextlib.contextmanager
+def _firestore(count: int) -> Iterator[list[Facade]]:
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    client = firestore.Client(project="agnodb-bench", database=name)
+    rows, collection = [_agnos_row(item) for item in _items(count)], client.collection("agno_sessions")
+    for first in range(0, count, _AT_ONCE):
+        batch = client.batch()
+        for row in rows[first : first + _AT_ONCE]:
+            batch.set(collection.document(), row)
+        batch.commit()
+    with FirestoreDb(db_url=f"firestore://agnodb-bench/{name}") as ours:
+        _fill(ours, count)
+        yield _sides(AgnosFirestoreDb(db_client=client), ours)
 
 
 def _fill(db: Any, count: int) -> None:
