@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ from agnodb import AsyncFirestoreDb, FirestoreDb
 from agnodb.documents.store import Document, Index, Query, Refused, Write
 from agnodb.documents.stores.firestore import FirestoreStore
 from agnodb.documents.stores.firestore_clients import Place, Requests, client_of
-from agnodb.documents.stores.firestore_records import definition
+from agnodb.documents.stores.firestore_records import PARTS, ROOT, definition
 from agnodb.documents.stores.seen import Seen
 from agnodb.errors import (
     ConfigurationError,
@@ -47,10 +47,22 @@ from agnodb.testing.conformance.traces import a_span
 from agnodb.testing.firestore.server import VARIABLE, FirestoreServer
 
 
+def empty(place: Place) -> None:
+    """Delete all records of a database, with their parts."""
+    client = client_of(place, asynchronous=False)
+    for collection in client.document(ROOT).collections():
+        for record in collection.list_documents():
+            for part in record.collection(PARTS).list_documents():
+                part.delete()
+            record.delete()
+
+
 @pytest.fixture
-def url(firestore_server: str | None) -> str:
-    """The database of one test; of a real service one for all, which is emptied by nobody."""
-    return firestore_server or f"firestore://agnodb-test/d-{uuid.uuid4().hex[:12]}"
+def url(firestore_server: str | None) -> Iterator[str]:
+    """The database of one test; of a real service one for all, which is empty before and after."""
+    yield firestore_server or f"firestore://agnodb-test/d-{uuid.uuid4().hex[:12]}"
+    if firestore_server is not None:
+        empty(Place.of(firestore_server))
 
 
 class TestFirestore(SharedDocumentConformance):
@@ -115,9 +127,8 @@ class Counted:
 
 
 @pytest_asyncio.fixture
-async def counted(firestore_server: str | None) -> AsyncIterator[Counted]:
-    place = Place.of(firestore_server) if firestore_server else Place("agnodb-test", f"d-{uuid.uuid4().hex[:12]}")
-    made = Counted(client_of(place, asynchronous=True))
+async def counted(url: str) -> AsyncIterator[Counted]:
+    made = Counted(client_of(Place.of(url), asynchronous=True))
     yield made
     await Requests(made.client).close()
 
@@ -262,6 +273,15 @@ class TestOnlyInFirestore:
         await store.write([Write((name, "new"), None, None)])
         assert await store.get([(name, "new")]) == [None]
         assert (await database.sessions.get("s")).session_data == {"n": 1}  # type: ignore[union-attr]
+
+
+def test_a_database_is_emptied(url: str) -> None:
+    with FirestoreDb(db_url=url) as database:
+        database.sessions.upsert(a_session())
+        database.runs.upsert(a_run("r", run_data={"text": "x" * 1_000_000}))
+        empty(Place.of(url))
+        assert database.sessions.page(Page()) == ([], 0)
+    assert client_of(Place.of(url), asynchronous=False).collection_group(PARTS).get() == []
 
 
 def test_a_server_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
