@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 from agnodb.errors import AgnoDbError, ConfigurationError, StorageError, UnavailableError
 from agnodb.testing.injection import MESSAGE, SECRET, Fault, Kind
-
-Run = Callable[[], Awaitable[Any]]
-
-
-def _before(make: Callable[[], AgnoDbError]) -> Callable[[Run], Awaitable[Any]]:
-    async def strike(_run: Run) -> Any:
-        raise make()
-
-    return strike
-
-
-def _after(make: Callable[[], AgnoDbError]) -> Callable[[Run], Awaitable[Any]]:
-    async def strike(run: Run) -> Any:
-        await run()
-        raise make()
-
-    return strike
+from agnodb.testing.strikes import Run, after, before
 
 
 def _lost() -> AgnoDbError:
@@ -40,12 +24,12 @@ def _unreachable() -> AgnoDbError:
 
 
 FAULTS = (
-    Fault("lost before", Kind.LOST, _before(_lost)),
-    Fault("lost during", Kind.LOST, _after(_lost)),
-    Fault("refused", Kind.REFUSED, _before(_refused)),
-    Fault("permission denied", Kind.FINAL, _before(lambda: ConfigurationError(detail=MESSAGE)), ConfigurationError),
-    Fault("outage", Kind.LOST, _before(_unreachable), lasting=True),
-    Fault("full", Kind.FINAL, _before(lambda: StorageError(detail=MESSAGE)), StorageError),
+    Fault("lost before", Kind.LOST, before(_lost)),
+    Fault("lost during", Kind.LOST, after(_lost)),
+    Fault("refused", Kind.REFUSED, before(_refused)),
+    Fault("permission denied", Kind.FINAL, before(lambda: ConfigurationError(detail=MESSAGE)), ConfigurationError),
+    Fault("outage", Kind.LOST, before(_unreachable), lasting=True),
+    Fault("full", Kind.FINAL, before(lambda: StorageError(detail=MESSAGE)), StorageError),
 )
 
 

@@ -7,7 +7,7 @@ connection has, raised where the driver would raise it: before the command is se
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from pymongo.errors import (
@@ -23,23 +23,7 @@ from pymongo.errors import (
 
 from agnodb.errors import ConfigurationError, StorageError
 from agnodb.testing.injection import MESSAGE, SECRET, Fault, Kind
-
-Run = Callable[[], Awaitable[Any]]
-
-
-def _before(make: Callable[[], BaseException]) -> Callable[[Run], Awaitable[Any]]:
-    async def strike(_run: Run) -> Any:
-        raise make()
-
-    return strike
-
-
-def _after(make: Callable[[], BaseException]) -> Callable[[Run], Awaitable[Any]]:
-    async def strike(run: Run) -> Any:
-        await run()
-        raise make()
-
-    return strike
+from agnodb.testing.strikes import Run, after, before
 
 
 def _code(code: int, kind: type[OperationFailure] = OperationFailure) -> Callable[[], Exception]:
@@ -55,22 +39,22 @@ def _unreachable() -> Exception:
 
 
 FAULTS = (
-    Fault("lost before", Kind.LOST, _before(lambda: AutoReconnect(MESSAGE))),
-    Fault("lost during", Kind.LOST, _after(lambda: AutoReconnect(MESSAGE))),
-    Fault("write conflict", Kind.REFUSED, _before(_code(112))),
-    Fault("permission denied", Kind.FINAL, _before(_code(13)), ConfigurationError),
-    Fault("no answer in time", Kind.LOST, _after(lambda: NetworkTimeout(MESSAGE))),
-    Fault("stopped by a failover", Kind.LOST, _after(_code(11602))),
-    Fault("stopped by a shutdown", Kind.LOST, _before(_not_primary(11600))),
-    Fault("cursor is gone", Kind.LOST, _before(_code(43, CursorNotFound))),
-    Fault("time limit", Kind.LOST, _before(_code(50, ExecutionTimeout))),
-    Fault("outage", Kind.LOST, _before(_unreachable), lasting=True),
-    Fault("not the primary", Kind.REFUSED, _before(_not_primary(10107))),
-    Fault("shutting down", Kind.REFUSED, _before(_not_primary(91))),
-    Fault("stepped down", Kind.REFUSED, _before(_not_primary(189))),
-    Fault("no longer the primary", Kind.REFUSED, _before(_not_primary(13435))),
-    Fault("recovering", Kind.REFUSED, _before(_not_primary(13436))),
-    Fault("disk full", Kind.FINAL, _before(_code(14031)), StorageError),
+    Fault("lost before", Kind.LOST, before(lambda: AutoReconnect(MESSAGE))),
+    Fault("lost during", Kind.LOST, after(lambda: AutoReconnect(MESSAGE))),
+    Fault("write conflict", Kind.REFUSED, before(_code(112))),
+    Fault("permission denied", Kind.FINAL, before(_code(13)), ConfigurationError),
+    Fault("no answer in time", Kind.LOST, after(lambda: NetworkTimeout(MESSAGE))),
+    Fault("stopped by a failover", Kind.LOST, after(_code(11602))),
+    Fault("stopped by a shutdown", Kind.LOST, before(_not_primary(11600))),
+    Fault("cursor is gone", Kind.LOST, before(_code(43, CursorNotFound))),
+    Fault("time limit", Kind.LOST, before(_code(50, ExecutionTimeout))),
+    Fault("outage", Kind.LOST, before(_unreachable), lasting=True),
+    Fault("not the primary", Kind.REFUSED, before(_not_primary(10107))),
+    Fault("shutting down", Kind.REFUSED, before(_not_primary(91))),
+    Fault("stepped down", Kind.REFUSED, before(_not_primary(189))),
+    Fault("no longer the primary", Kind.REFUSED, before(_not_primary(13435))),
+    Fault("recovering", Kind.REFUSED, before(_not_primary(13436))),
+    Fault("disk full", Kind.FINAL, before(_code(14031)), StorageError),
 )
 
 
@@ -81,7 +65,7 @@ class MongoInjection:
     """
 
     faults = FAULTS
-    before, after = staticmethod(_before), staticmethod(_after)
+    before, after = staticmethod(before), staticmethod(after)
 
     def __init__(self, core: Any) -> None:
         self._core, self._executor = core, core._executor
