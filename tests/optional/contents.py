@@ -11,7 +11,10 @@ import pytest
 
 import agnodb
 
-CLASSES = ("InMemoryDb", "JsonDb", "SqliteDb", "PostgresDb", "MySQLDb", "MongoDb", "RedisDb", "DynamoDb", "GcsJsonDb")
+CLASSES = (
+    "InMemoryDb", "JsonDb", "SqliteDb", "PostgresDb", "MySQLDb", "MongoDb", "RedisDb", "DynamoDb", "GcsJsonDb",
+    "FirestoreDb",
+)  # fmt: skip
 """And each with `Async` before it. SingleStoreDb needs a server of its own, which is not here."""
 
 
@@ -31,6 +34,7 @@ def database(name: str, request: pytest.FixtureRequest, folder: Path) -> Any:
         "MongoDb": lambda: {"db_url": of("mongodb_server"), "db_name": own},
         "RedisDb": lambda: {"db_url": of("redis_server"), "db_prefix": own},
         "DynamoDb": lambda: {"db_url": f"dynamodb://us-east-1/{own}?endpoint={of('dynamodb_server')}"},
+        "FirestoreDb": lambda: {"db_url": of("firestore_server") or f"firestore://test/{own.replace('_', '-')}"},
         "GcsJsonDb": lambda: {"bucket_name": _bucket(of("gcs_server")), "prefix": own},
     }
     return getattr(agnodb, name)(**given[kind]())
