@@ -39,7 +39,8 @@ from agnodb.errors import (
 from agnodb.filters import Page
 from agnodb.records import EvalRunRecord, SessionRecord
 from agnodb.testing.blocking import AsyncFacade
-from agnodb.testing.conformance import SharedDocumentConformance
+from agnodb.testing.conformance import SharedDocumentConformance, StandInDocumentConformance
+from agnodb.testing.conformance.concurrency import ConcurrencyConformance
 from agnodb.testing.conformance.memories import a_memory
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
@@ -79,7 +80,11 @@ class TestFirestore(SharedDocumentConformance):
             await database.close()
 
 
-class TestFirestoreWithoutLoop(SharedDocumentConformance):
+class TestFirestoreWithoutLoop(ConcurrencyConformance, StandInDocumentConformance):  # type: ignore[misc,valid-type]
+    """Without the matrices of owners and faults, which pass here too and take longest."""
+
+    transactions_wait = False
+
     @pytest_asyncio.fixture
     async def make_db(self, url: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
         opened: list[AsyncFacade] = []
