@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def adopt(place: Place = None, schema: Schema = None, table: Table = None, apply: Apply = False) -> None:
-    """Take over what agno's own JsonDb, RedisDb or FirestoreDb has stored. Databases of SQL need no adoption.
+    """Take over what agno's own classes for stores of documents have stored. Databases of SQL need no adoption.
 
     Nothing of agno's is changed or deleted; its files are moved to a folder beside. Stop what writes there before.
     Exits with 1 when records were refused, which are named.
@@ -34,7 +34,7 @@ def adopt(place: Place = None, schema: Schema = None, table: Table = None, apply
         store = target.store()
         opened = None if store is None else store.open()
         if store is None or opened is None or opened.agnos is None:
-            known = "json://, redis:// and firestore://"
+            known = "json://, redis://, dynamodb://, firestore:// and gs://"
             raise ConfigurationError(f"Adoption is for {known}: SQL tables of agno's are used as they are.")
         names = store.layout.names
         rows = opened.agnos(names)

@@ -29,7 +29,7 @@ Url = Annotated[
     str | None,
     typer.Option(
         "--url",
-        help="postgresql://, mysql://, singlestore://, mongodb://, redis://, dynamodb://, firestore://,"
+        help="postgresql://, mysql://, singlestore://, mongodb://, redis://, dynamodb://, firestore://, gs://,"
         " json:///folder or sqlite:///file.db; else AGNODB_URL, else alembic.ini.",
     ),
 ]

@@ -82,11 +82,20 @@ def _evictions(client: Any) -> list[str]:
 
 
 def _dynamodb(url: str, _prefix: str) -> Opened:
+    from agnodb.documents import agnos_layouts
     from agnodb.documents.stores.dynamodb import DynamoDbStore, Keyspace
     from agnodb.documents.stores.dynamodb_clients import Place, client_of
 
     place = Place.of(url)
-    return Opened(DynamoDbStore(place.table, Keyspace(), lambda: client_of(place, {}, asynchronous=False)))
+
+    def connect() -> Any:
+        return client_of(place, {}, asynchronous=False)
+
+    return Opened(
+        DynamoDbStore(place.table, Keyspace(), connect),
+        lambda names: agnos_layouts.in_dynamodb(connect(), names),
+        lambda _names: "agno's tables are left as they are",
+    )
 
 
 def _firestore(url: str, _prefix: str) -> Opened:
@@ -103,6 +112,23 @@ def _firestore(url: str, _prefix: str) -> Opened:
     )
 
 
+def _bucket(url: str, _prefix: str) -> Opened:
+    from agnodb.documents import agnos_layouts
+    from agnodb.documents.stores.gcs import GcsStore
+    from agnodb.documents.stores.gcs_clients import Place, bucket_of
+
+    place = Place.of_url(url)
+
+    def connect() -> Any:
+        return bucket_of(place, None, None)
+
+    return Opened(
+        GcsStore(connect, place.prefix),
+        lambda names: agnos_layouts.in_bucket(connect(), place.prefix, names),
+        lambda _names: "agno's objects are left as they are",
+    )
+
+
 _OPENERS: dict[str, Callable[[str, str], Opened]] = {
     "memory:": _memory,
     "json://": _json_files,
@@ -110,6 +136,7 @@ _OPENERS: dict[str, Callable[[str, str], Opened]] = {
     "unix://": _redis,
     "dynamodb://": _dynamodb,
     "firestore://": _firestore,
+    "gs://": _bucket,
 }
 """How the URLs of stores begin. --schema is the prefix of keys, where a store has one."""
 

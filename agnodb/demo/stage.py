@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from agnodb.databases.documents import AsyncDocumentDatabase
+from agnodb.databases.firestore import AsyncFirestoreDb
 from agnodb.databases.json_files import AsyncJsonDb
 from agnodb.databases.mongo import AsyncMongoDb
 from agnodb.databases.mysql import AsyncMySQLDb
@@ -26,7 +28,11 @@ from agnodb.errors import ConfigurationError
 from agnodb.mongo.urls import is_mongodb
 from agnodb.urls import async_url, backend_of
 
-_FILES = "json://"
+_STORES: dict[str, Callable[[str], AsyncDocumentDatabase]] = {
+    "json://": lambda url: AsyncJsonDb(url.removeprefix("json://")),
+    "firestore://": lambda url: AsyncFirestoreDb(db_url=url),
+}
+"""How URLs of stores of documents begin, besides those of Redis."""
 
 _SQL = {
     "postgresql": AsyncPostgresDb, "mysql": AsyncMySQLDb, "mariadb": AsyncMySQLDb, "singlestore": AsyncSingleStoreDb,
@@ -44,7 +50,7 @@ def keeps_documents(url: str) -> bool:
     """Whether `url` leads to MongoDB or a store of documents. Raises ConfigurationError for the memory of a process."""
     if url.startswith("memory:"):
         raise ConfigurationError("The demo is played by two processes: the memory of one is not enough.")
-    return is_mongodb(url) or url.startswith(_FILES) or is_redis(url)
+    return is_mongodb(url) or url.startswith(tuple(_STORES)) or is_redis(url)
 
 
 def open_database(url: str) -> Database:
@@ -52,7 +58,8 @@ def open_database(url: str) -> Database:
     if is_mongodb(url):
         return AsyncMongoDb(db_url=url, create_schema=False)
     if keeps_documents(url):
-        return AsyncJsonDb(url.removeprefix(_FILES)) if url.startswith(_FILES) else AsyncRedisDb(db_url=url)
+        made = (make(url) for start, make in _STORES.items() if url.startswith(start))
+        return next(made, None) or AsyncRedisDb(db_url=url)
     database: Database = _SQL[backend_of(async_url(url))](db_url=url, create_schema=False)
     return database
 

@@ -1,4 +1,4 @@
-"""What agno's own JsonDb, RedisDb and FirestoreDb have stored, as rows: concept -> dictionaries as agno wrote them."""
+"""What agno's own classes for stores of documents have stored, as rows: concept -> dictionaries as agno wrote them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agnodb.config import TableNames
-from agnodb.documents.stores import firestore_clients
+from agnodb.documents.stores import dynamodb_clients, firestore_clients, gcs_clients
 from agnodb.documents.stores.redis_clients import translate
 from agnodb.errors import StorageError
 
@@ -49,14 +49,33 @@ def _file(folder: Path, names: TableNames, concept: str) -> Path:
 
 def _rows(file: Path) -> list[dict[str, Any]]:
     try:
-        found = json.loads(file.read_bytes())
+        return _listed(file.read_bytes(), str(file))
     except FileNotFoundError:
         return []
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise StorageError("A file of agno's cannot be read.", detail=f"{file}: {error}") from None
+
+
+def _listed(text: bytes, name: str) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise StorageError("A file of agno's cannot be read.", detail=f"{name}: {error}") from None
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise StorageError("A file of agno's is not a list of records.", detail=str(file))
+        raise StorageError("A file of agno's is not a list of records.", detail=name)
     return found
+
+
+def in_bucket(bucket: Any, prefix: str, names: TableNames) -> Rows:
+    """The rows of one object for each table. Raises StorageError."""
+    try:
+        blobs = {concept: bucket.get_blob(f"{prefix}{names.as_dict()[concept]}.json") for concept in CONCEPTS}
+        return {
+            concept: [] if blob is None else _listed(blob.download_as_bytes(), blob.name)
+            for concept, blob in blobs.items()
+        }
+    except Exception as error:
+        raise gcs_clients.translate(error) from error
 
 
 def in_redis(client: Any, prefix: str) -> Rows:
@@ -82,6 +101,42 @@ def _of_type(client: Any, start: str) -> list[dict[str, Any]]:
         if isinstance(row, dict):
             found.append(row)
     return found
+
+
+def in_dynamodb(client: Any, names: TableNames) -> Rows:
+    """The rows of one item each, in a table for each concept. Raises StorageError."""
+    try:
+        return {concept: _of_table(client, names.as_dict()[concept]) for concept in CONCEPTS}
+    except Exception as error:
+        raise dynamodb_clients.translate(error) from error
+
+
+def _of_table(client: Any, table: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    try:
+        return [_row(item) for page in pages for item in page["Items"]]
+    except client.exceptions.ResourceNotFoundException:
+        return []  # agno makes each of them with the first record
+
+
+def _row(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: _value(attribute) for name, attribute in attributes.items()}
+
+
+def _value(attribute: Mapping[str, Any]) -> Any:
+    """A value as agno reads it: documents and lists are JSON texts, other texts are themselves."""
+    ((kind, value),) = attribute.items()
+    if kind == "N":
+        return json.loads(value)
+    if kind == "S":
+        try:
+            decoded = json.loads(value)
+        except ValueError:
+            return value
+        return decoded if isinstance(decoded, dict | list) else value
+    if kind == "M":
+        return _row(value)
+    return [_value(held) for held in value] if kind == "L" else value
 
 
 def in_firestore(client: Any, names: TableNames) -> Rows:

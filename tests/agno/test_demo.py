@@ -127,13 +127,15 @@ def test_wrong_url_is_one_line_and_an_exit_code(url: str, said: str) -> None:
     assert "secret-word" not in demo.stdout + demo.stderr
 
 
-@pytest.mark.parametrize("kind", ["json", "redis", "mongodb"])
+@pytest.mark.parametrize("kind", ["json", "redis", "mongodb", "firestore"])
 def test_a_store_of_documents_holds_what_the_demo_shows(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = f"json://{tmp_path / 'db'}"
     if kind == "redis":
         url = f"{request.getfixturevalue('redis_server')}/7"
+    elif kind == "firestore":
+        url = request.getfixturevalue("firestore_server") or "firestore://agnodb-test/demo"
     elif kind == "mongodb":
         url = request.getfixturevalue("mongodb_server")
     demo = played("--url", url)
