@@ -111,7 +111,7 @@ async def test_roles_users_and_service_accounts(place: Place, tmp_path: Any) -> 
     async with place.ours() as db:
         ours = await answers(db, administration, **allowed())
     for table in [row["name"] for row in tables(place)]:
-        place.execute(f'DROP TABLE "{table}"' + (" CASCADE" if place.kind == "postgresql" else ""))
+        place.execute(f'DROP TABLE IF EXISTS "{table}"' + (" CASCADE" if place.kind == "postgresql" else ""))
     theirs_db = place.agnos()
     theirs = await answers(theirs_db, administration, **allowed())
     await theirs_db.close()
@@ -124,7 +124,7 @@ async def test_components(place: Place) -> None:
     with (PostgresDb if place.kind == "postgresql" else SqliteDb)(db_url=place.url) as db:
         ours = await answers(db, composition)
     for table in [row["name"] for row in tables(place)]:
-        place.execute(f'DROP TABLE "{table}"' + (" CASCADE" if place.kind == "postgresql" else ""))
+        place.execute(f'DROP TABLE IF EXISTS "{table}"' + (" CASCADE" if place.kind == "postgresql" else ""))
     if place.kind == "postgresql":
         from agno.db.postgres import PostgresDb as Theirs
     else:
