@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sqlalchemy import text
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """How often it is looked."""
@@ -25,16 +28,20 @@ _PROGRESS = text(
 async def told(engine: Any, connection: Any, name: str, show: Callable[[str], None]) -> AsyncIterator[None]:
     """Show the phase of the build of the index `name` and its percents, for as long as the block runs on `connection`.
 
-    Another connection of `engine` reads `pg_stat_progress_create_index`. Where it cannot, nothing is shown.
+    Another connection of `engine` reads `pg_stat_progress_create_index`. Where it cannot, that is logged, and nothing is shown.
     """
     pid = await connection.scalar(text("SELECT pg_backend_pid()"))
     last = ""
 
     async def look() -> None:
         nonlocal last
-        async with engine.connect() as other:
-            rows = (await other.execute(_PROGRESS, {"pid": pid})).fetchall()
-            await other.rollback()
+        try:
+            async with engine.connect() as other:
+                rows = (await other.execute(_PROGRESS, {"pid": pid})).fetchall()
+                await other.rollback()
+        except Exception as error:
+            log.info("how far index %s is cannot be read: %s", name, type(error).__name__)
+            raise
         for phase, percent in rows:
             line = f"index {name}: {phase}" + ("" if percent is None else f", {percent} %")
             if line != last:

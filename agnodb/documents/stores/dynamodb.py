@@ -151,7 +151,9 @@ class DynamoDbStore:
         try:
             await self._table.commit(operations)
         except ConflictError as error:
-            await self._table.remove([items.key_of(item) for made in parts.values() for item in made])
+            stored = await self._stored(writes)
+            unused = [made for address, made in parts.items() if address not in stored]
+            await self._table.remove([items.key_of(item) for made in unused for item in made])
             raise Refused(writes[unmet(error)].address) from None
         for write, before in zip(writes, seen, strict=True):
             home, document = items.home(write.address), write.document
@@ -159,6 +161,16 @@ class DynamoDbStore:
                 self._keys.remember(home, document.version, document.fields, len(parts.get(write.address, ())))
             numbers = range(before.parts)
             await self._table.remove([items.part_key(home, write.expected or "", number) for number in numbers])
+
+    async def _stored(self, writes: Sequence[Write]) -> set[Address]:
+        """Where that is stored what `writes` store: by an attempt whose answer was lost, which uses its parts."""
+        homes = {items.home(write.address): write for write in writes}
+        found = self._table.records(homes, "pk", "version")
+        return {
+            homes[item["pk"]["S"]].address
+            async for item in found
+            if item["version"]["S"] == homes[item["pk"]["S"]].version
+        }
 
     async def _replaced(self, writes: Sequence[Write]) -> list[_Seen]:
         """What must be known of the records that are replaced: read, where they were not read lately."""

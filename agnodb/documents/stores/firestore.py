@@ -124,7 +124,9 @@ class FirestoreStore:
         try:
             results = await self._requests.commit(batch)
         except ConflictError as error:
-            await self._delete([path for of_it in parts.values() for path, _ in of_it])
+            stored = await self._stored(writes)
+            unused = [of_it for address, of_it in parts.items() if address not in stored]
+            await self._delete([path for of_it in unused for path, _ in of_it])
             await self._look(writes)
             raise UnavailableError(detail=error.detail, refused=True) from error
         self._note(writes, results, numbers)
@@ -136,6 +138,12 @@ class FirestoreStore:
                 for number in range(before[write.address].parts)
             ]
         )
+
+    async def _stored(self, writes: Sequence[Write]) -> set[Address]:
+        """Where that is stored what `writes` store: by an attempt whose answer was lost, which uses its parts."""
+        paths = {records.path(write.address): write for write in writes}
+        found = await self._read([*paths], ["version"])
+        return {paths[path].address for path, one in found.items() if one.get("version") == paths[path].version}
 
     async def _replaced(self, writes: Sequence[Write]) -> dict[Address, Stored]:
         """What must be known of the documents that are replaced: read, where they were not read lately."""

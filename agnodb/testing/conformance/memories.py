@@ -10,6 +10,7 @@ from agnodb.errors import InvalidValueError, OwnershipError
 from agnodb.filters import Page
 from agnodb.records.memories import MemoryRecord
 from agnodb.testing.conformance.values import ODD_TEXT, ODD_VALUES
+from agnodb.testing.families import injection_of
 
 
 def a_memory(memory_id: str = "m", **fields: Any) -> MemoryRecord:
@@ -85,6 +86,18 @@ class MemoryConformance:
         assert (await ids("100%"), await ids("100"), await ids('a"b'), await ids("oo")) == (["m1"], [], ["m1"], [])
         assert sorted(await db.memories.topics()) == sorted(["100%", 'a"b', "food", "travel"])
         assert sorted(await db.memories.topics(user_id="bob")) == ["food", "travel"]
+
+    async def test_a_long_text_whose_answer_was_lost_is_stored_whole(self, db: Any) -> None:
+        injection = injection_of(db)
+        lost = [fault for fault in injection.faults if fault.name == "lost during"]  # SQLite has no way to lose one
+        with injection:
+            for at in range(3):
+                await db.memories.upsert(a_memory(f"m{at}"))
+                text = f"{at} " + "z" * 1_200_000
+                injection.arm(lost[0] if lost else None, at)
+                await db.memories.upsert(a_memory(f"m{at}", memory=text))
+                injection.arm()
+                assert (await db.memories.get(f"m{at}")).memory == text
 
     async def test_a_search_is_a_literal_substring_in_any_case(self, db: Any) -> None:
         texts = ["100% sure", "100_0", 'said "hi"', "back\\slash"]
