@@ -28,7 +28,8 @@ _PROGRESS = text(
 async def told(engine: Any, connection: Any, name: str, show: Callable[[str], None]) -> AsyncIterator[None]:
     """Show the phase of the build of the index `name` and its percents, for as long as the block runs on `connection`.
 
-    Another connection of `engine` reads `pg_stat_progress_create_index`. Where it cannot, that is logged, and nothing is shown.
+    Another connection of `engine` reads `pg_stat_progress_create_index`. Where it cannot, that is logged, and
+    nothing is shown.
     """
     pid = await connection.scalar(text("SELECT pg_backend_pid()"))
     last = ""
