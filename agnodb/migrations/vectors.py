@@ -41,6 +41,8 @@ class _State:
     language: str | None
     indexes: dict[str, bool]
     """Name -> whether it is valid."""
+    kinds: dict[str, str]
+    """Name -> its method and class of operators, see `_kind`."""
     words: bool
     """Whether something keeps the column of words: it is generated, or has our trigger."""
     unfilled: bool
@@ -93,12 +95,12 @@ async def index_vectors(
     `options` are those of the method. Phases and percents are shown every second; that `maintenance_work_mem` is too
     small is warned of, before it begins.
     """
-    name = index_name(place)
     async with migrating(engine, _layout(place)) as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         state = await _look(connection, place)
         if state.extension is None or not state.columns:
             raise SchemaOutdatedError(command=place.upgrade)
+        name = _index_name(place, state)
         if state.indexes.get(name, False) and not again:
             return
         if name in state.indexes:
@@ -130,10 +132,17 @@ async def drop_vectors(engine: Any, place: VectorPlace) -> None:
         await _run(connection, f"DROP FUNCTION IF EXISTS {_function(place)}()")
 
 
-def index_name(place: VectorPlace) -> str:
-    """The name of the index of the vectors: agno's, where it is of agno's kind."""
-    kind = "" if place.quantization is None else f"_{place.quantization}"
-    return object_name(f"{place.name}_{place.method}{kind}_index")
+def _index_name(place: VectorPlace, state: _State) -> str:
+    """The name of the index of the vectors: of one that is there, whoever made it; or agno's, where that is free.
+
+    agno has one name for the indexes of all metrics.
+    """
+    for name, kind in state.kinds.items():
+        if kind == _kind(place):
+            return name
+    quantization = "" if place.quantization is None else f"_{place.quantization}"
+    plain = object_name(f"{place.name}_{place.method}{quantization}_index")
+    return plain if plain not in state.kinds else object_name(f"{place.name}_{place.method}_{_operators(place)}_index")
 
 
 # -- looking --------------------------------------------------------------------------------------------------------
@@ -146,7 +155,7 @@ async def _look(connection: Any, place: VectorPlace) -> _State:
     named = {"schema": place.schema, "name": place.name}
     columns = await connection.execute(text(_LOOK_COLUMNS), named)
     found = {name: (kind, comment) for name, kind, comment in columns.fetchall()}
-    indexes = await connection.execute(text(_LOOK_INDEXES), named)
+    indexes = (await connection.execute(text(_LOOK_INDEXES), named)).fetchall()
     kind, comment = found.get(LEXEMES, (None, None))
     words = bool(await connection.scalar(text(_LOOK_WORDS), {**named, "trigger": _trigger(place)}))
     unfilled = False
@@ -158,7 +167,8 @@ async def _look(connection: Any, place: VectorPlace) -> _State:
         extension=extension,
         columns={name: kind for name, (kind, _comment) in found.items()},
         language=comment,
-        indexes=dict(tuple(row) for row in indexes.fetchall()),
+        indexes={name: valid for name, valid, _ in indexes},
+        kinds={name: kind for name, _, kind in indexes},
         words=words,
         unfilled=unfilled,
     )
@@ -170,7 +180,9 @@ _LOOK_COLUMNS = (
     " WHERE n.nspname = :schema AND c.relname = :name AND a.attnum > 0 AND NOT a.attisdropped"
 )
 _LOOK_INDEXES = (
-    "SELECT i.relname, x.indisvalid FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid"
+    "SELECT i.relname, x.indisvalid, a.amname || ' ' || o.opcname"
+    " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid"
+    " JOIN pg_am a ON a.oid = i.relam JOIN pg_opclass o ON o.oid = x.indclass[0]"
     " JOIN pg_class c ON c.oid = x.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = :schema AND c.relname = :name"
 )
@@ -302,10 +314,18 @@ async def _run(connection: Any, statement: str) -> None:
 
 
 def _opclass(place: VectorPlace) -> str:
-    schema = quoted(place.extension)
+    return f"{quoted(place.extension)}.{_operators(place)}"
+
+
+def _operators(place: VectorPlace) -> str:
+    """The class of operators of the index, as pgvector names it."""
     if place.quantization == "binary":
-        return f"{schema}.bit_hamming_ops"
-    return f"{schema}.{place.quantization or 'vector'}_{_OPCLASSES[place.metric]}_ops"
+        return "bit_hamming_ops"
+    return f"{place.quantization or 'vector'}_{_OPCLASSES[place.metric]}_ops"
+
+
+def _kind(place: VectorPlace) -> str:
+    return f"{place.method} {_operators(place)}"
 
 
 def _table(place: VectorPlace) -> str:

@@ -77,7 +77,12 @@ async def test_the_command_line_builds_it(make_store: MakeStore, postgres_url: s
         given = ["--url", postgres_url, "--vector", f"kb:{HashingEmbedder().dimensions}:none", "--index", index]
         return CliRunner().invoke(app, ["upgrade", *given])
 
-    for index, name in (("hnsw", "kb_hnsw_index"), ("hnsw:l2:halfvec", "kb_hnsw_halfvec_index")):
+    built = {
+        "hnsw": "kb_hnsw_index",
+        "hnsw:l2:halfvec": "kb_hnsw_halfvec_index",
+        "hnsw:l2": "kb_hnsw_vector_l2_ops_index",
+    }
+    for index, name in built.items():
         done = await asyncio.to_thread(upgrade, index)
         assert done.exit_code == 0, done.output
         assert f"index {name} is built" in done.stderr
