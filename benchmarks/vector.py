@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy
 from agno.knowledge.document import Document
@@ -35,6 +35,8 @@ from sqlalchemy import create_engine, text
 
 from agnodb import AsyncPostgresDb
 from agnodb.rules import signatures
+from agnodb.rules.bm25 import Bm25Extension
+from agnodb.testing.servers import PostgresServer
 from agnodb.vector import PgVector, SqliteVector
 from benchmarks.__main__ import database, server
 
@@ -162,12 +164,12 @@ async def heartbeat(work: Coroutine[Any, Any, None]) -> Held:
     return Held(took, latest, own)
 
 
-async def measure(url: str, count: int, queries: int) -> list[tuple[str, dict[str, str]]]:
+async def measure(url: str, count: int, queries: int, bm25: Bm25Extension | None) -> list[tuple[str, dict[str, str]]]:
     corpus, rows = Corpus(count, queries), []
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     agnos = AgnosPgVector("agnos", db_engine=engine, embedder=corpus, vector_index=HNSW())
     async with AsyncPostgresDb(db_url=url) as db:
-        ours = PgVector("ours", db=db, embedder=corpus, search_type="hybrid")
+        ours = PgVector("ours", db=db, embedder=corpus, search_type="hybrid", bm25=bm25)
         alone = PgVector("alone", db=db, embedder=corpus, search_type="vector")
         rows += await _loads(corpus, {"vectors": (agnos, alone), "vectors and words": (None, ours)})
         await alone.async_drop()
@@ -266,6 +268,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="10,000 documents instead of 50,000")
     parser.add_argument("--sqlite", action="store_true", help="agnodb's store in a SQLite file, with numpy and without")
     parser.add_argument("--loads", action="store_true", help="agnodb's loads alone, which hold the loop how long")
+    extensions = get_args(Bm25Extension)
+    parser.add_argument("--bm25", choices=extensions, help="words by an extension of the server: tools/bm25_extensions")
     given = parser.parse_args()
     if given.sqlite:
         with tempfile.TemporaryDirectory() as folder:
@@ -274,7 +278,9 @@ def main() -> None:
         return
     count, queries = (10_000, 30) if given.quick else (50_000, 25)
     with server(given.url) as access, database(access) as url:
-        rows = asyncio.run(measure_loads(url, count) if given.loads else measure(url, count, queries))
+        if given.bm25 and isinstance(access, PostgresServer):
+            access.preload(given.bm25)
+        rows = asyncio.run(measure_loads(url, count) if given.loads else measure(url, count, queries, given.bm25))
         title = f"{count} x {DIMENSIONS}, {access.version()}, {os.cpu_count()} cores"
     show(title, rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from agno.vectordb.distance import Distance
 from agno.vectordb.search import SearchType
@@ -21,6 +21,7 @@ from agnodb.databases.vectors import POSTGRES, VectorStore
 from agnodb.errors import ConfigurationError
 from agnodb.migrations.vectors import Show
 from agnodb.models.vectors import VectorPlace
+from agnodb.rules.bm25 import Bm25Extension
 from agnodb.rules.vectors import Quantization
 from agnodb.urls import place_of
 
@@ -40,7 +41,8 @@ class PgVector(VectorTable):
     as all methods do that are not coroutines; on a sync `db` the coroutines use asyncpg.
 
     New are `quantization`: "halfvec" or "binary" make the index smaller, and the full vectors choose among what it
-    brings; `fusion` of a hybrid search: "rrf" by ranks (the default), "weights" by scores, with `vector_score_weight`
+    brings; `bm25`: "pg_textsearch" or "pg_search" where the server has that extension, whose index then ranks words;
+    `fusion` of a hybrid search: "rrf" by ranks (the default), "weights" by scores, with `vector_score_weight`
     for the vectors' part in both; `progress(done, total)`, called while documents are embedded; and `show(line)`, for
     what is done to a table, and with phase and percents of an index while it is built: without `show` that is
     logged (`agnodb.vectors`).
@@ -77,6 +79,7 @@ class PgVector(VectorTable):
         *,
         db: SqlDatabase | SyncSqlDatabase | None = None,
         quantization: Quantization | None = None,
+        bm25: Bm25Extension | None = None,
         fusion: Literal["rrf", "weights"] = "rrf",
         progress: Progress | None = None,
         show: Show | None = None,
@@ -88,10 +91,12 @@ class PgVector(VectorTable):
         self.prefix_match, self.return_updated_at = prefix_match, return_updated_at
         self.content_language = content_language
         self.create_schema, self.schema_version, self.fusion = create_schema, schema_version, fusion
+        if bm25 is not None and (bm25 not in get_args(Bm25Extension) or prefix_match):
+            raise ConfigurationError("bm25 is pg_textsearch or pg_search, and both match whole words only.")
         place = VectorPlace(
             name=table_name, schema=schema, dimensions=self.dimensions, metric=self.distance.value,
             quantization=quantization, method="ivfflat" if hasattr(vector_index, "lists") else "hnsw",
-            language=None if self.search_type == SearchType.vector else content_language,
+            language=content_language if self._by_words else None, bm25=bm25 if self._by_words else None,
         )  # fmt: skip
         url, with_loop, without = ways_to(db, db_url, db_engine)
         told = {"show": show or _log.info, "warn": show or _log.warning}
@@ -103,6 +108,10 @@ class PgVector(VectorTable):
             f"{place_of(url)}#{schema}.{table_name}", stores, id=id, name=name, description=description,
             similarity_threshold=similarity_threshold, reranker=reranker, progress=progress,
         )  # fmt: skip
+
+    @property
+    def _by_words(self) -> bool:
+        return bool(self.search_type != SearchType.vector)
 
     def _index_options(self) -> Sequence[tuple[str, int]]:
         index = self.vector_index

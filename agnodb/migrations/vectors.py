@@ -19,6 +19,7 @@ from agnodb.config import Layout, TableNames, object_name
 from agnodb.errors import ConfigurationError, SchemaOutdatedError
 from agnodb.migrations.building import told
 from agnodb.migrations.locks import migrating
+from agnodb.models.bm25 import index_name
 from agnodb.models.vectors import LEXEMES, VectorPlace, lexemes_of, literal, quoted, vector_table
 from agnodb.sql.vector_search import indexed
 
@@ -36,6 +37,9 @@ class _State:
     """What is there."""
 
     extension: str | None
+    """The schema of pgvector."""
+    bm25_schema: str | None
+    """The schema of the extension that ranks words."""
     columns: dict[str, str]
     """Name -> type; none where there is no table."""
     language: str | None
@@ -43,6 +47,8 @@ class _State:
     """Name -> whether it is valid."""
     kinds: dict[str, str]
     """Name -> its method and class of operators, see `_kind`."""
+    options: dict[str, set[str]]
+    """Name -> what it was told."""
     words: bool
     """Whether something keeps the column of words: it is generated, or has our trigger."""
     unfilled: bool
@@ -53,9 +59,10 @@ class _State:
         wanted = {str(index.name) for index in vector_table(place).indexes}
         return (
             self.extension is not None
+            and (place.bm25 is None or self.bm25_schema is not None)
             and self.columns.keys() >= _COLUMNS
             and all(self.indexes.get(name, False) for name in wanted)
-            and (place.language is None or (self.words and not self.unfilled))
+            and (not place.lexemes or (self.words and not self.unfilled))
         )
 
 
@@ -78,7 +85,7 @@ async def ensure_vectors(
             state = await _complete(engine, connection, place, await _look(connection, place), show)
             await connection.rollback()
     _check(place, state)
-    return place.extended_by(str(state.extension))
+    return place.extended_by(str(state.extension), state.bm25_schema)
 
 
 async def index_vectors(
@@ -105,7 +112,7 @@ async def index_vectors(
             return
         if name in state.indexes:
             await _run(connection, f"DROP INDEX CONCURRENTLY {quoted(place.schema)}.{quoted(name)}")
-        there = place.extended_by(state.extension)
+        there = place.extended_by(state.extension, state.bm25_schema)
         rows = await connection.scalar(text(f"SELECT count(*) FROM {_table(place)}"))
         await _warn_of_memory(connection, place, rows, warn)
         show(f"index {name}: {rows} rows")
@@ -149,9 +156,8 @@ def _index_name(place: VectorPlace, state: _State) -> str:
 
 
 async def _look(connection: Any, place: VectorPlace) -> _State:
-    extension = await connection.scalar(
-        text("SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'vector'")
-    )
+    extension = await connection.scalar(text(_LOOK_EXTENSION), {"name": "vector"})
+    bm25_schema = await connection.scalar(text(_LOOK_EXTENSION), {"name": place.bm25})
     named = {"schema": place.schema, "name": place.name}
     columns = await connection.execute(text(_LOOK_COLUMNS), named)
     found = {name: (kind, comment) for name, kind, comment in columns.fetchall()}
@@ -159,28 +165,33 @@ async def _look(connection: Any, place: VectorPlace) -> _State:
     kind, comment = found.get(LEXEMES, (None, None))
     words = bool(await connection.scalar(text(_LOOK_WORDS), {**named, "trigger": _trigger(place)}))
     unfilled = False
-    if kind is not None and place.language is not None:
+    if kind is not None and place.lexemes:
         unfilled = await connection.scalar(
             text(f"SELECT EXISTS (SELECT 1 FROM {_table(place)} WHERE {LEXEMES} IS NULL AND content IS NOT NULL)")
         )
     return _State(
         extension=extension,
+        bm25_schema=bm25_schema,
         columns={name: kind for name, (kind, _comment) in found.items()},
         language=comment,
-        indexes={name: valid for name, valid, _ in indexes},
-        kinds={name: kind for name, _, kind in indexes},
+        indexes={name: valid for name, valid, _, _ in indexes},
+        kinds={name: kind for name, _, kind, _ in indexes},
+        options={name: set(told or ()) for name, _, _, told in indexes},
         words=words,
         unfilled=unfilled,
     )
 
 
+_LOOK_EXTENSION = (
+    "SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = CAST(:name AS text)"
+)
 _LOOK_COLUMNS = (
     "SELECT a.attname, format_type(a.atttypid, a.atttypmod), col_description(a.attrelid, a.attnum)"
     " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = :schema AND c.relname = :name AND a.attnum > 0 AND NOT a.attisdropped"
 )
 _LOOK_INDEXES = (
-    "SELECT i.relname, x.indisvalid, a.amname || ' ' || o.opcname"
+    "SELECT i.relname, x.indisvalid, a.amname || ' ' || o.opcname, i.reloptions"
     " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid"
     " JOIN pg_am a ON a.oid = i.relam JOIN pg_opclass o ON o.oid = x.indclass[0]"
     " JOIN pg_class c ON c.oid = x.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -200,7 +211,9 @@ def _check(place: VectorPlace, state: _State) -> None:
         raise ConfigurationError(
             f"The table's embeddings are {kind or 'missing'}, and the embedder makes {place.dimensions} dimensions."
         )
-    if place.language is not None and state.language not in (None, _comment(place)):
+    ours = not place.lexemes or state.language in (None, _comment(place))
+    told = state.options.get(index_name(place.name), set())
+    if not ours or not told >= {f"{name}={value}" for name, value in place.bm25_options.items()}:
         raise ConfigurationError("The table's words were read in another language than content_language says.")
 
 
@@ -209,10 +222,9 @@ def _check(place: VectorPlace, state: _State) -> None:
 
 async def _complete(engine: Any, connection: Any, place: VectorPlace, state: _State, show: Show) -> _State:
     if state.extension is None:
-        offered = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
-        if not await connection.scalar(text(offered)):
-            raise ConfigurationError("The server has no pgvector: install it, or ask whoever runs the server.")
-        await _run(connection, "CREATE EXTENSION IF NOT EXISTS vector")
+        await _extend(connection, "vector")
+    if place.bm25 is not None and state.bm25_schema is None:
+        await _extend(connection, place.bm25)
     if not state.columns:
         await _create(connection, place, await _look(connection, place))
         show(f"table {place.name} made")
@@ -223,12 +235,19 @@ async def _complete(engine: Any, connection: Any, place: VectorPlace, state: _St
         if name in ("id", "embedding", "content"):
             raise ConfigurationError(f"The table {place.name} has no column {name}: it holds no vectors of agno's.")
         await _run(connection, f"ALTER TABLE {_table(place)} ADD COLUMN IF NOT EXISTS {name} {kind or stamped}")
-    if place.language is not None:
+    if place.lexemes:
         if not state.words:
             await _add_words(connection, place)
         await _fill(connection, place, show)
     await _index(engine, connection, place, state, show)
     return await _look(connection, place)
+
+
+async def _extend(connection: Any, name: str) -> None:
+    offered = text("SELECT count(*) FROM pg_available_extensions WHERE name = :name")
+    if not await connection.scalar(offered, {"name": name}):
+        raise ConfigurationError(f"The server has no extension {name}: install it, or ask whoever runs the server.")
+    await _run(connection, f"CREATE EXTENSION IF NOT EXISTS {name}")
 
 
 async def _create(connection: Any, place: VectorPlace, state: _State) -> None:
@@ -237,7 +256,7 @@ async def _create(connection: Any, place: VectorPlace, state: _State) -> None:
     dialect = connection.dialect if hasattr(connection, "dialect") else connection.sync_connection.dialect
     made = [str(CreateTable(table, if_not_exists=True).compile(dialect=dialect))]
     made += [str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)) for index in table.indexes]
-    if place.language is not None:
+    if place.lexemes:
         made.append(f"COMMENT ON COLUMN {_table(place)}.{LEXEMES} IS {literal(_comment(place))}")
     await _run(connection, f"CREATE SCHEMA IF NOT EXISTS {quoted(place.schema)}")
     await _run(connection, "BEGIN")

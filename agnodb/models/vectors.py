@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from agnodb.config import DEFAULT_SCHEMA, object_name
 from agnodb.errors import ConfigurationError
+from agnodb.models import bm25
+from agnodb.rules.bm25 import Bm25Extension
 from agnodb.rules.vectors import MAX_INDEXED, Metric, Quantization, quantization_of
 
 LEXEMES = "agnodb_lexemes"
@@ -35,8 +37,12 @@ class VectorPlace:
     """hnsw or ivfflat."""
     language: str | None = None
     """PostgreSQL's text search configuration for words; None where only vectors are searched."""
+    bm25: Bm25Extension | None = None
+    """The server's extension that ranks words; None where we do it, by a column of our own."""
     extension: str = "public"
     """The schema of pgvector."""
+    bm25_schema: str = ""
+    """The schema of that extension."""
 
     def __post_init__(self) -> None:
         if not self.name or "\0" in f"{self.name}{self.schema}" or not self.schema:
@@ -48,25 +54,44 @@ class VectorPlace:
         if self.dimensions > MAX_INDEXED[kept or "vector"]:
             raise ConfigurationError(f"An index with {kept} has room for {MAX_INDEXED[kept or 'vector']} dimensions.")
 
-    def extended_by(self, schema: str) -> VectorPlace:
-        """The same with pgvector in `schema`."""
-        return replace(self, extension=schema)
+    def extended_by(self, extension: str, bm25_schema: str | None) -> VectorPlace:
+        """The same with pgvector in the schema `extension`, and what ranks words in `bm25_schema`."""
+        return replace(self, extension=extension, bm25_schema=bm25_schema or "")
+
+    @property
+    def lexemes(self) -> bool:
+        """Whether the table has our column of words."""
+        return self.language is not None and self.bm25 is None
+
+    @property
+    def bm25_options(self) -> dict[str, str]:
+        """What the index of the extension is told; none where there is none."""
+        return bm25.options(self.bm25, self.language) if self.bm25 and self.language else {}
 
     @property
     def upgrade(self) -> str:
         """The command that makes the table, or brings it up to date."""
         language = {None: ":none", "english": ""}.get(self.language, f":{self.language}")
+        if self.bm25:
+            language = f":{self.language}:{self.bm25}"
         where = "" if self.schema == DEFAULT_SCHEMA else f" --schema {shlex.quote(self.schema)}"
         return f"agnodb upgrade{where} --vector {shlex.quote(f'{self.name}:{self.dimensions}{language}')}"
 
 
 def place_named(named: str, schema: str | None) -> VectorPlace:
-    """The table of ``NAME:DIMENSIONS[:LANGUAGE]``, with words in English by default. Raises ConfigurationError."""
-    name, dimensions, language = (*named.split(":"), "", "", "")[:3]
-    if not name or not dimensions.isdecimal() or named.count(":") > 2:
+    """The table of ``NAME:DIMENSIONS[:LANGUAGE[:EXTENSION]]``, with words in English by default.
+
+    Raises ConfigurationError.
+    """
+    name, dimensions, language, extension = (*named.split(":"), "", "", "", "")[:4]
+    known = extension in ("", *get_args(Bm25Extension)) and not (extension and language == "none")
+    if not name or not dimensions.isdecimal() or named.count(":") > 3 or not known:
         raise ConfigurationError("A table of vectors is named as in: --vector my_kb:384")
-    chosen = None if language == "none" else language or "english"
-    return VectorPlace(name=name, schema=schema or DEFAULT_SCHEMA, dimensions=int(dimensions), language=chosen)
+    words: dict[str, Any] = {
+        "language": None if language == "none" else language or "english",
+        "bm25": extension or None,
+    }
+    return VectorPlace(name=name, schema=schema or DEFAULT_SCHEMA, dimensions=int(dimensions), **words)
 
 
 def indexed_as(place: VectorPlace, named: str) -> VectorPlace:
@@ -108,7 +133,14 @@ def vector_table(place: VectorPlace) -> Table:
         postgresql_using="gin",
         postgresql_ops={"meta_data": "jsonb_path_ops"},
     )
-    if place.language is not None:
+    if place.bm25 is not None:
+        Index(
+            bm25.index_name(place.name),
+            *(made.c[column] for column in bm25.columns(place.bm25)),
+            postgresql_using="bm25",
+            postgresql_with={name: literal(value) for name, value in place.bm25_options.items()},
+        )
+    if place.lexemes:
         made.append_column(Column(LEXEMES, TSVECTOR, Computed(lexemes_of(place, "content"), persisted=True)))
         Index(object_name(f"idx_{place.name}_{LEXEMES}"), made.c[LEXEMES], postgresql_using="gin")
     return made
@@ -122,6 +154,11 @@ def lexemes_of(place: VectorPlace, content: str) -> str:
 def literal(value: str) -> str:
     """`value` as a literal of SQL."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def plain(part: str) -> str:
+    """`part` of SQL in a `text` of SQLAlchemy, without binds."""
+    return part.replace(":", "\\:")
 
 
 def quoted(name: str) -> str:

@@ -12,6 +12,11 @@ with k1 = 1.2 and b = 0.75, as in Lucene (but for its constant factor). `tf` and
 series after tf is 1 / (tf + 1/2) up to less than 0.05, so rounding gives tf back exactly.
 """
 
+from typing import Literal
+
+Bm25Extension = Literal["pg_textsearch", "pg_search"]
+"""Extensions of PostgreSQL that rank words themselves, by the same formula."""
+
 K1 = 1.2
 B = 0.75
 

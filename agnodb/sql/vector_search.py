@@ -12,9 +12,10 @@ from __future__ import annotations
 from sqlalchemy import Text, column, text
 from sqlalchemy.sql.selectable import TextualSelect
 
-from agnodb.models.vectors import LEXEMES, VectorPlace, literal, quoted
+from agnodb.models.vectors import LEXEMES, VectorPlace, literal, plain, quoted
 from agnodb.rules.bm25 import FUSION_K, K1, SERIES, B
 from agnodb.rules.vectors import candidates, ef_search, exact_rows, leg_limit
+from agnodb.sql.bm25_extensions import best_by_extension
 
 _OPERATORS = {"cosine": "<=>", "l2": "<->", "max_inner_product": "<#>"}
 _FOUND = ("id", "name", "meta_data", "content", "embedding", "usage", "changed")
@@ -27,11 +28,7 @@ def table_of(place: VectorPlace) -> str:
 
 
 def _named(name: str) -> str:
-    return _plain(quoted(name))
-
-
-def _plain(part: str) -> str:
-    return part.replace(":", "\\:")  # no bind of `text`
+    return plain(quoted(name))
 
 
 def vector_search(place: VectorPlace, limit: int, condition: str) -> TextualSelect:
@@ -166,6 +163,8 @@ def _best(place: VectorPlace, limit: int, condition: str, prefix: bool) -> list[
     that word's `bound` is not, another one too.
     """
     table, seen = table_of(place), f" AND {condition}" if condition else ""
+    if place.bm25 is not None:
+        return [best_by_extension(place, table, limit, condition)]
     hit = f"d.{LEXEMES} @@ (SELECT {{}})"
     every, rarest = hit.format("every FROM whole"), hit.format("rarest FROM whole")
     row = f"SELECT d.{LEXEMES} FROM {table} AS d WHERE"
@@ -187,9 +186,9 @@ def _best(place: VectorPlace, limit: int, condition: str, prefix: bool) -> list[
 def _words(place: VectorPlace, prefix: bool, few: int) -> list[str]:
     """`words`, the lexemes of `:query`, and `whole`, all of them. A word's number of documents is what the planner's
     statistics say of common words, and counted by the index for the others."""
-    table, language = table_of(place), _plain(literal(place.language or ""))
+    table, language = table_of(place), plain(literal(place.language or ""))
     statistics = (
-        f"schemaname = {_plain(literal(place.schema))} AND tablename = {_plain(literal(place.name))}"
+        f"schemaname = {plain(literal(place.schema))} AND tablename = {plain(literal(place.name))}"
         f" AND attname = '{LEXEMES}'"
     )
     documents = "CAST(:documents AS float8)"

@@ -208,10 +208,15 @@ class VectorRepository:
         return [_found(row, float(row[8])) for row in await self._executor.execute(made, parameters)]
 
     async def _statistics(self) -> dict[str, Any]:
-        """How many documents there are, how long they are, and whether that is estimated; kept for a minute."""
+        """How many documents there are, how long they are, and whether that is estimated; kept for a minute.
+
+        An extension counts for itself.
+        """
+        place = await self._place()
+        if place.bm25 is not None:
+            return {}
         if self._documents is not None and clock.now() - self._documents[0] < FRESH_SECONDS:
             return self._documents[1]
-        place = await self._place()
         size = self._shape("size", lambda: vector_search.size(place, COUNTED_UP_TO), idempotent=True)
         ((documents, estimated, pages),) = await self._executor.execute(size, {})
         share = round(100 * SAMPLE_PAGES / pages, 2) if pages > SAMPLE_PAGES else None

@@ -227,6 +227,12 @@ class PostgresServer(OwnServer, PostgresAccess):
                 time.sleep(0.005)
         super().kill()
 
+    def preload(self, *libraries: str) -> None:
+        """Restart with `libraries` loaded, as some extensions want it."""
+        with (self._data / "postgresql.conf").open("a") as settings:
+            settings.write(f"shared_preload_libraries = '{', '.join(libraries)}'\n")
+        self.restart()
+
     def _initialise(self) -> None:
         if (self._data / "PG_VERSION").exists():
             return
