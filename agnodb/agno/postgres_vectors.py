@@ -91,13 +91,7 @@ class PgVector(VectorTable):
         self.prefix_match, self.return_updated_at = prefix_match, return_updated_at
         self.content_language = content_language
         self.create_schema, self.schema_version, self.fusion = create_schema, schema_version, fusion
-        if bm25 is not None and (bm25 not in get_args(Bm25Extension) or prefix_match):
-            raise ConfigurationError("bm25 is pg_textsearch or pg_search, and both match whole words only.")
-        place = VectorPlace(
-            name=table_name, schema=schema, dimensions=self.dimensions, metric=self.distance.value,
-            quantization=quantization, method="ivfflat" if hasattr(vector_index, "lists") else "hnsw",
-            language=content_language if self._by_words else None, bm25=bm25 if self._by_words else None,
-        )  # fmt: skip
+        place = self._asked(quantization, bm25)
         url, with_loop, without = ways_to(db, db_url, db_engine)
         told = {"show": show or _log.info, "warn": show or _log.warning}
         stores = [
@@ -109,9 +103,15 @@ class PgVector(VectorTable):
             similarity_threshold=similarity_threshold, reranker=reranker, progress=progress,
         )  # fmt: skip
 
-    @property
-    def _by_words(self) -> bool:
-        return bool(self.search_type != SearchType.vector)
+    def _asked(self, quantization: Quantization | None, bm25: Bm25Extension | None) -> VectorPlace:
+        if bm25 is not None and (bm25 not in get_args(Bm25Extension) or self.prefix_match):
+            raise ConfigurationError("bm25 is pg_textsearch or pg_search, and both match whole words only.")
+        by_words = self.search_type != SearchType.vector
+        return VectorPlace(
+            name=self.table_name, schema=self.schema, dimensions=self.dimensions, metric=self.distance.value,
+            quantization=quantization, method="ivfflat" if hasattr(self.vector_index, "lists") else "hnsw",
+            language=self.content_language if by_words else None, bm25=bm25 if by_words else None,
+        )  # fmt: skip
 
     def _index_options(self) -> Sequence[tuple[str, int]]:
         index = self.vector_index
