@@ -63,6 +63,10 @@ class RunRepository(Protocol):
         """
         ...
 
+    async def save(self, run: RunRecord) -> None:
+        """As `upsert`, where nobody asks what is stored: it may cost a command to ask."""
+        ...
+
     async def append_if_absent(self, run: RunRecord) -> bool:
         """Insert the run at the end of its session; False, with the stored row untouched, when the id is taken.
 

@@ -753,6 +753,9 @@ class SyncRunRepository(SyncRepository):
         or the run belongs to another session.
         """
 
+    def save(self, run: RunRecord) -> None:
+        """As `upsert`, where nobody asks what is stored: it may cost a command to ask."""
+
     def append_if_absent(self, run: RunRecord) -> bool:
         """Insert the run at the end of its session; False, with the stored row untouched, when the id is taken.
 

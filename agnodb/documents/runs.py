@@ -73,6 +73,9 @@ class DocumentRunRepository(SessionRuns):
         place = ("user_id", "run_index", "created_at", "updated_at")
         return replace(run, **{name: getattr(written, name) for name in place})
 
+    async def save(self, run: RunRecord) -> None:
+        await self.upsert(run)
+
     async def append_if_absent(self, run: RunRecord) -> bool:
         given = self._given(run)
         return await self._written_if(given, lambda stored: given if stored is None else None) is not None

@@ -31,10 +31,13 @@ class MongoKnowledgeRepository(MongoRepository[KnowledgeRecord]):
     async def upsert(self, content: KnowledgeRecord) -> None:
         given = self.fields.encode(self.fields.values(content))
         changes = {name: value for name, value in given.items() if value is not None and name not in KEPT}
+        first = {name: value for name, value in given.items() if name not in changes}
         # Not `may_write`: a content without an owner is shared, so no user may claim it.
-        owned = {} if given["user_id"] is None else {"user_id": given["user_id"]}
-        if await self.upsert_where("upsert", given["id"], owned, {"$set": changes}, given) is None:
-            raise OwnershipError(id=content.id, user_id=content.user_id)
+        match = {"id": given["id"], **present(user_id=given["user_id"])}
+        for _ in range(2):  # another may insert it between
+            if await self.put("upsert", match, changes, first, upsert=True):
+                return
+        raise OwnershipError(id=content.id, user_id=content.user_id)
 
     async def delete(self, id: str, *, user_id: str | None = None) -> bool:
         return await self.delete_any([id], **present(user_id=user_id)) > 0

@@ -8,7 +8,7 @@ from agnodb import clock
 from agnodb.errors import InvalidValueError, OwnershipError
 from agnodb.filters import Page, present
 from agnodb.mongo.documents import unfolded
-from agnodb.mongo.ownership import claimable, may_write
+from agnodb.mongo.ownership import claimable
 from agnodb.mongo.repository import MongoRepository
 from agnodb.records.learnings import LearningRecord
 from agnodb.rules.searching import words_in_document
@@ -80,10 +80,8 @@ class MongoLearningRepository(MongoRepository[LearningRecord]):
         updated_at = now if learning.updated_at is None else learning.updated_at
         values = {**self.fields.values(learning), "created_at": created_at, "updated_at": updated_at}
         given = self.fields.encode(values)
-        owner = {} if given["user_id"] is None else {"user_id": given["user_id"]}
-        changes = {"content": given["content"], "metadata": given["metadata"], "updated_at": now, **owner}
-        guard = may_write(given["user_id"])
-        stored = await self.upsert_where("upsert", given["learning_id"], guard, {"$set": changes}, given)
+        changes = {"content": given["content"], "metadata": given["metadata"], "updated_at": now}
+        stored = await self.upsert_owned(changes, given)
         if stored is None:
             raise OwnershipError(learning_id=learning.learning_id, user_id=learning.user_id)
         return self.read(stored)

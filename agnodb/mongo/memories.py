@@ -9,7 +9,6 @@ from agnodb import clock
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.mongo.documents import decoded
-from agnodb.mongo.ownership import may_write
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.mongo.searching import within
 from agnodb.records.memories import SAVED_AGAIN, MemoryRecord, UserMemories
@@ -55,9 +54,7 @@ class MongoMemoryRepository(MongoRepository[MemoryRecord]):
         given = self.fields.encode({**self.fields.values(memory), **first})
         changes: dict[str, Any] = {name: given[name] for name in SAVED_AGAIN}
         changes["updated_at"] = now if updated_at is None else integer_in(updated_at)
-        owner = given["user_id"]
-        update = {"$set": changes if owner is None else {**changes, "user_id": owner}}
-        stored = await self.upsert_where("upsert", given["memory_id"], may_write(owner), update, given)
+        stored = await self.upsert_owned(changes, given)
         if stored is None:
             raise OwnershipError(memory_id=memory.memory_id, user_id=memory.user_id)
         return self.read(stored)

@@ -13,7 +13,7 @@ from functools import partial
 
 from agnodb import codec
 from agnodb.mongo.documents import unfolded
-from agnodb.mongo.repository import Document
+from agnodb.mongo.repository import Document, joined
 from agnodb.records.runs import FIRST_PLACE, MOST_RECENT, TOTAL_PART, KnownRuns, StoredRun
 
 VERSION = "agnodb_version"
@@ -25,7 +25,7 @@ ORDER = ("run_index", "created_at", "run_id")
 _BITS = 62
 # A second server may have added some since; whoever knows much less reads all, run by run.
 _MOST = 2 * MOST_RECENT
-_COUNT, _TOTAL = "agnodb_count", "agnodb_total"
+_RUN, _NUMBER, _BEFORE = "agnodb_run", "agnodb_number", "agnodb_before"
 
 
 def new_version() -> int:
@@ -37,41 +37,42 @@ ANY_VERSION = {"$toLong": {"$floor": {"$multiply": [{"$rand": {}}, 2**53]}}}
 """The same, as the server makes it."""
 
 
-def stages(runs: str, session_id: str, known: KnownRuns) -> list[Document]:
+def stages(runs: str, known: KnownRuns) -> list[Document]:
     """The stages after those that find the session: its recent runs, of the collection `runs`, and what tells whether
-    the others are the known ones. Documents beside it, not inside: one document holds 16 MB."""
-    of_session = {"session_id": session_id}
+    the others are the known ones. The first run comes with the session, the others alone: a document holds 16 MB."""
     versions = [token for token in known.recent if isinstance(token, int)]
     unknown = {"$cond": [{"$in": [f"${VERSION}", versions]}, "$$REMOVE", "$run_data"]}
-    after = of_session if known.last == FIRST_PLACE else {**of_session, "run_index": {"$not": {"$lte": known.last}}}
+    after = [] if known.last == FIRST_PLACE else [{"$match": {"run_index": {"$not": {"$lte": known.last}}}}]
     recent = [
-        {"$match": after},
+        *after,
         {"$sort": dict.fromkeys(ORDER, 1)},
         {"$limit": _MOST + 1},
         {"$project": {**SHOWN, "run_data": unknown}},
     ]
-    joined = [{"$unionWith": {"coll": runs, "pipeline": recent}}]
-    if known.count:
-        total = {"$sum": {"$mod": [f"${VERSION}", TOTAL_PART]}}
-        before = [
-            {"$match": {**of_session, "run_index": {"$lte": known.last}}},
-            {"$group": {"_id": None, _COUNT: {"$sum": 1}, _TOTAL: total}},
-        ]
-        joined.append({"$unionWith": {"coll": runs, "pipeline": before}})
-    return joined
+    total = {"$sum": {"$mod": [f"${VERSION}", TOTAL_PART]}}
+    before = [
+        {"$match": {"run_index": {"$lte": known.last}}},
+        {"$group": {"_id": None, "count": {"$sum": 1}, "total": total}},
+    ]
+    of_session = joined(runs, "session_id")
+    told = [{"$lookup": {**of_session, "pipeline": before, "as": _BEFORE}}] if known.count else []
+    return [
+        *told,
+        {"$lookup": {**of_session, "pipeline": recent, "as": _RUN}},
+        {"$unwind": {"path": f"${_RUN}", "includeArrayIndex": _NUMBER, "preserveNullAndEmptyArrays": True}},
+        {"$replaceWith": {"$cond": [{"$gt": [f"${_NUMBER}", 0]}, {_RUN: f"${_RUN}"}, "$$ROOT"]}},
+    ]
 
 
 def read(rows: Sequence[Document], known: KnownRuns) -> list[StoredRun] | None:
-    """The recent runs of the documents that came after the session's; None where the others are not the known ones."""
-    told = (0, 0)
-    if rows and _COUNT in rows[-1]:
-        *rows, last = rows
-        told = last[_COUNT], last[_TOTAL]
-    if told != (known.count, known.total) or len(rows) > _MOST:
+    """The recent runs of the documents that were found; None where the others are not the known ones."""
+    runs = [row[_RUN] for row in rows if _RUN in row]
+    told = next(((before["count"], before["total"]) for before in rows[0].get(_BEFORE, ())), (0, 0))
+    if told != (known.count, known.total) or len(runs) > _MOST:
         return None
-    if known.count and rows and rows[0].get("run_index") is None:  # it comes before the known ones
+    if known.count and runs and runs[0].get("run_index") is None:  # it comes before the known ones
         return None
-    return [stored_run(row) for row in rows]
+    return [stored_run(run) for run in runs]
 
 
 def stored_run(row: Document) -> StoredRun:

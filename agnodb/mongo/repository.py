@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from agnodb.contracts.strict_owner import StrictOwner
 from agnodb.errors import DuplicateKeyError, UnavailableError
-from agnodb.filters import LISTINGS, Page
+from agnodb.filters import LISTINGS, Page, present
 from agnodb.models.base import Tables
 from agnodb.mongo.documents import FieldMap, equal, texts
 from agnodb.mongo.executor import READS, Command, Executor
+from agnodb.mongo.ownership import may_write
 from agnodb.policies import Policies
 from agnodb.records.base import Record
 
@@ -30,6 +31,14 @@ _COUNT = {"$group": {"_id": None, "n": {"$sum": 1}}}
 VERSIONS, METRIC_DAYS = "agnodb_version", "agnodb_metric_days"
 """Collections of our own: which step each set is at, and what was seen of the days of its metrics."""
 _OWN = {"versions": VERSIONS, "metric_days": METRIC_DAYS}
+
+
+def joined(collection: str, field: str) -> Document:
+    """What a `$lookup` takes of the documents of `collection` that have the same `field`.
+
+    By one field, and not by a pipeline of its own: every server looks that up in an index, where the field has one.
+    """
+    return {"from": collection, "localField": field, "foreignField": field}
 
 
 class Collections:
@@ -153,20 +162,38 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
 
     # -- writes -----------------------------------------------------------------------------------------------
 
-    async def upsert_where(
-        self, name: str, key: Any, guard: Match, update: Any, inserted: Mapping[str, Any]
-    ) -> Document | None:
-        """Apply `update` where the stored document also matches `guard`, else insert; what is stored then.
+    async def upsert_owned(self, changes: Match, inserted: Document) -> Document | None:
+        """Set `changes` in the stored document, if its writer may, or insert the given one; what is stored then.
 
-        None where there is one that does not match. One command for what is stored already, two for what is new.
+        None where it is another user's. One command for what is stored already and keeps what is given here, and for
+        what is new and not changed at once: what is stored is known then. Else two, or three.
         """
-        for _ in range(2):
-            stored = await self.updated_where(name, {self.key: key, **guard}, update)
+        key, owner = {self.key: inserted[self.key]}, present(user_id=inserted["user_id"])
+        kept = {field: value for field, value in inserted.items() if field not in changes}
+        at_once = all(inserted[field] == value for field, value in changes.items())
+        if await self.put("upsert", equal(kept), changes, upsert=at_once):
+            return {**inserted, **changes}
+        match, update = {**key, **may_write(inserted["user_id"])}, {"$set": {**changes, **owner}}
+        for attempt in range(2):
+            if (attempt or not at_once) and await self.insert_absent(inserted[self.key], inserted, "upsert"):
+                return dict(inserted)
+            stored = await self.updated_where("upsert", match, update)
             if stored is not None:
                 return stored
-            if await self.insert_absent(key, inserted, name):
-                return dict(inserted)
         return None
+
+    async def put(self, name: str, match: Match, changes: Match, first: Match | None = None, *, upsert: bool) -> bool:
+        """Set `changes` in the one document that matches, else insert it with `first` too where it may: one command.
+
+        False where nothing matches, or another document has the key.
+        """
+        upsert = upsert and (self._executor.final or not await self._is_taken(match[self.key]))
+        update = {"$set": dict(changes), **({"$setOnInsert": dict(first)} if first and upsert else {})}
+        try:
+            done = await self.call(name, "update_one", dict(match), update, upsert=upsert)
+        except DuplicateKeyError:
+            return False
+        return bool(done.matched_count) or done.upserted_id is not None
 
     async def updated_where(self, name: str, match: Match, update: Any) -> Document | None:
         """Apply `update` to the one document that matches; the changed document, or None."""
@@ -176,14 +203,17 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
 
     async def insert_absent(self, key: Any, document: Mapping[str, Any], name: str = "insert") -> bool:
         """Insert `document`; False when the key is taken."""
-        # Inside a transaction an error on the key would end it.
-        if not self._executor.final and await self.call("look", "find_one", {self.key: key}, {"_id": 1}) is not None:
+        if not self._executor.final and await self._is_taken(key):
             return False
         try:
             await self.call(name, "insert_one", dict(document))
         except DuplicateKeyError:
             return False
         return True
+
+    async def _is_taken(self, key: Any) -> bool:
+        """Whether a document has that key. Inside a transaction it is asked, for an error would end it."""
+        return await self.call("look", "find_one", {self.key: key}, {"_id": 1}) is not None
 
     async def insert(self, record: R) -> None:
         """Insert `record`. Raises DuplicateKeyError when its key, or a unique value, is taken."""

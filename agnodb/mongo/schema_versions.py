@@ -22,5 +22,5 @@ class MongoSchemaVersionRepository(MongoRepository[SchemaVersionRecord]):
     async def set(self, table_name: str, version: str) -> None:
         now = datetime.now(UTC).isoformat()
         given = self.fields.encode({"table_name": table_name, "version": version, "created_at": now, "updated_at": now})
-        changes = {"$set": {name: given[name] for name in ("version", "updated_at")}}
-        await self.upsert_where("set", given["table_name"], {}, changes, given)
+        first = {"created_at": given.pop("created_at")}
+        await self.put("set", {"table_name": given["table_name"]}, given, first, upsert=True)

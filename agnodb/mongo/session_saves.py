@@ -13,22 +13,27 @@ from typing import Any
 from agnodb import codec
 from agnodb.errors import UnavailableError
 from agnodb.mongo.documents import equal, folded, unfolded
-from agnodb.mongo.ownership import may_write
 from agnodb.mongo.repository import ROUNDS, Document, MongoRepository
 from agnodb.records.sessions import SessionRecord
 from agnodb.records.snapshots import DOCUMENTS, MOST_OPEN, Documents, Snapshot
 from agnodb.rules.session_saves import Condition, Saving, Written, columns_of
 
 _RECENT = "agnodb_recent_writes"
+_VERSION = "agnodb_row_version"
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a save writes: in any case, and when it inserts."""
+    """What a save writes, in any case and when it inserts; what it keeps of a stored session, as its holder has it."""
 
     changes: Mapping[str, Any]
     inserted: Mapping[str, Any]
+    kept: Mapping[str, Any]
     user_id: str | None
+
+
+def _stored(documents: Documents) -> Document:
+    return dict(zip(DOCUMENTS, map(folded, documents), strict=True))
 
 
 class SessionSaves(MongoRepository[SessionRecord]):
@@ -57,34 +62,45 @@ class SessionSaves(MongoRepository[SessionRecord]):
         texts: Documents = tuple(
             None if getattr(session, name) is None else codec.encode(getattr(session, name)) for name in DOCUMENTS
         )
-        inserted = {**first, **dict(zip(DOCUMENTS, map(folded, texts), strict=True)), "agnodb_row_version": 1}
+        inserted = {**first, **_stored(texts), _VERSION: 1}
+        written = {*changes, *DOCUMENTS, _VERSION}
+        own = {name: value for name, value in self.fields.values(session).items() if name not in written}
+        kept = self.fields.encode({**own, "created_at": first["created_at"]})
         place = (self._collections.place, session.session_id)
-        return Saving.of(session, Given(changes, inserted, first["user_id"]), texts, place, self.policies)
+        return Saving.of(session, Given(changes, inserted, kept, first["user_id"]), texts, place, self.policies)
 
     # -- one command ------------------------------------------------------------------------------------------
 
     async def write_if(self, saving: Saving[Given], condition: Condition, documents: Documents) -> Written | None:
         """See `agnodb.rules.session_saves.Saves`."""
-        given, session_id = saving.given, saving.given.inserted["session_id"]
-        as_given = documents is saving.save.documents
-        stored = dict(zip(DOCUMENTS, map(folded, documents), strict=True))
+        given, as_given = saving.given, documents is saving.save.documents
         if condition != "seen":
-            first = {**given.inserted, **stored, _RECENT: [saving.save.token]}
-            if await self.insert_absent(session_id, first):
+            first = {**given.inserted, **_stored(documents), _RECENT: [saving.save.token]}
+            if await self.insert_absent(given.inserted["session_id"], first):
                 return self._written(first, as_given=as_given)
             return None  # one that is the same is found so when it is looked at
-        seen = dict(zip(DOCUMENTS, map(folded, saving.snapshot.seen or ()), strict=True))
-        match = {"session_id": session_id, **equal(seen), **may_write(given.user_id)}
-        changed = await self.updated_where("save", match, self._update(saving, stored))
-        return None if changed is None else self._written(changed, as_given=as_given)
+        version = saving.snapshot.version or None
+        seen = {**given.kept, **_stored(saving.snapshot.seen or ()), _VERSION: version}
+        return await self._replaced(saving, seen, documents, as_given=as_given)
 
-    def _update(self, saving: Saving[Given], stored: Mapping[str, Any]) -> Document:
+    async def _replaced(
+        self, saving: Saving[Given], seen: Document, documents: Documents, *, as_given: bool
+    ) -> Written | None:
+        """Write `documents` where the session is still as it was `seen`; None where it is not.
+
+        What a save keeps is among what was seen, so what is stored then is known and not sent back.
+        """
         owner = {} if saving.given.user_id is None else {"user_id": saving.given.user_id}
-        return {
-            "$set": {**saving.given.changes, **stored, **owner},
-            "$inc": {"agnodb_row_version": 1},
+        changes = {**saving.given.changes, **_stored(documents), **owner}
+        update = {
+            "$set": changes,
+            "$inc": {_VERSION: 1},
             "$push": {_RECENT: {"$each": [saving.save.token], "$position": 0, "$slice": MOST_OPEN}},
         }
+        done = await self.call("save", "update_one", equal(seen), update)
+        if not done.matched_count:
+            return None
+        return self._written({**seen, **changes, _VERSION: (seen[_VERSION] or 0) + 1}, as_given=as_given)
 
     def _written(self, document: Document, *, as_given: bool) -> Written:
         texts = self._texts(document)  # reading uses the document up
@@ -103,27 +119,20 @@ class SessionSaves(MongoRepository[SessionRecord]):
                 if written is not None:
                     return written
                 continue
-            theirs, raw = self._texts(found), {name: copy.deepcopy(found.get(name)) for name in DOCUMENTS}
-            version, tokens = found.get("agnodb_row_version"), found.get(_RECENT) or []
+            theirs, tokens = self._texts(found), found.pop(_RECENT, None) or []
+            # The version too: what others stored may be what was there before, and tell of their save by its token.
+            seen = {name: copy.deepcopy(found.get(name)) for name in self.fields.columns}
             stored = self.read(found)
             documents = saving.merged(stored, theirs, tokens, tried=tried)
             if documents is None:
                 return stored, theirs, False
-            # The version too: what others stored may be what was there before, and tell of their save by its token.
-            match = {
-                "session_id": session_id,
-                "agnodb_row_version": version,
-                **equal(raw),
-                "user_id": found.get("user_id"),
-            }
-            folded_documents = dict(zip(DOCUMENTS, map(folded, documents), strict=True))
             try:
-                changed = await self.updated_where("save", match, self._update(saving, folded_documents))
+                written = await self._replaced(saving, seen, documents, as_given=False)
             except UnavailableError as failure:
                 if not (self.final and failure.facts.get("maybe_done")):
                     raise
                 tried = True
                 continue
-            if changed is not None:
-                return self._written(changed, as_given=False)
+            if written is not None:
+                return written
         raise UnavailableError(session_id=session_id, detail="others save this session all the time")

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from agnodb import clock
+from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.mongo import recent_runs
 from agnodb.mongo.documents import texts
+from agnodb.mongo.failures import TOO_LARGE
 from agnodb.mongo.ownership import may_write
 from agnodb.mongo.runs import MongoRunRepository
 from agnodb.mongo.searching import within
@@ -35,12 +37,15 @@ class MongoSessionRepository(SessionSaves):
         self, session_id: str, known: KnownRuns, *, user_id: str | None = None
     ) -> tuple[SessionRecord, list[StoredRun]] | None:
         match = self.fields.encode(present(session_id=session_id, user_id=user_id))
-        runs = recent_runs.stages(self.name_of("runs"), match["session_id"], known)
-        session = [{"$match": match}, {"$project": self.fields.projection}]
-        rows = await self.call("get_with_runs", "aggregate", [*session, *runs])
-        if not rows or "session_id" not in rows[0]:
-            return None
-        recent = recent_runs.read(rows[1:], known)
+        stages = [{"$match": match}, {"$project": self.fields.projection}]
+        stages += recent_runs.stages(self.name_of("runs"), known)
+        try:
+            rows = await self.call("get_with_runs", "aggregate", stages)
+        except InvalidValueError as error:
+            if error.facts.get("code") != TOO_LARGE:
+                raise
+            return None  # session and run are one document in the answer: who reads them one by one has them
+        recent = recent_runs.read(rows, known) if rows else None
         return None if recent is None else (self.read(rows[0]), recent)
 
     async def page(

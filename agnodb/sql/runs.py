@@ -172,6 +172,9 @@ class SqlRunRepository(SqlRepository[RunRecord]):
         returning = (stored.user_id, stored.run_index, stored.created_at, stored.updated_at)
         return self.dialect.insert_run(self.table, self.tables.sessions, values, update, same, returning)
 
+    async def save(self, run: RunRecord) -> None:
+        await self.upsert(run)
+
     async def append_if_absent(self, run: RunRecord) -> bool:
         if await self.run("append_if_absent", self._append, self._parameters(run)):
             return True

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from agno.run.agent import RunOutput
+from agno.session import AgentSession
 from mongo_database import OnMotor, emptied, mongo_database
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
@@ -15,6 +18,8 @@ from agnodb import AsyncMongoDb, MongoDb
 from agnodb.errors import SchemaOutdatedError, UnsupportedOperationError
 from agnodb.filters import Page
 from agnodb.mongo.schema import HEAD
+from agnodb.testing.conformance.knowledge import a_content
+from agnodb.testing.conformance.learnings import a_learning
 from agnodb.testing.conformance.memories import a_memory
 from agnodb.testing.conformance.metrics import PAST
 from agnodb.testing.conformance.runs import a_run
@@ -60,7 +65,8 @@ class TestOnMongo(OnMotor):
         await db.runs.upsert(run)
         session.session_data = {"turn": 1}
         assert await self.commands(db, db.sessions.upsert(session)) == 1
-        assert await self.commands(db, db.runs.upsert(run)) == 1
+        assert await self.commands(db, db.runs.save(run)) == 1
+        assert await self.commands(db, db.runs.upsert(run)) == 2  # it is asked for what is stored
         assert await self.commands(db, db.sessions.get("s")) == 1
         assert await self.commands(db, db.sessions.page(Page(limit=5))) == 1
         assert await self.commands(db, db.spans.create_many([a_span(f"p{n}") for n in range(100)])) == 2
@@ -71,21 +77,35 @@ class TestOnMongo(OnMotor):
             db: Any = AsyncMongoDb(db_client=client, db_name=emptied)
             session = await db.sessions.upsert(a_session())
             run = a_run("r")
-            new = ["findAndModify", "aggregate", "findAndModify", "insert"]
-            assert await sent.by(db.runs.upsert(run)) == new
+            assert await sent.by(db.runs.save(run)) == ["update", "aggregate", "update", "insert"]
             session.session_data = {"turn": 1}
-            assert await sent.by(db.sessions.upsert(session)) == ["findAndModify"]
-            assert await sent.by(db.runs.upsert(run)) == ["findAndModify"]
+            assert await sent.by(db.sessions.upsert(session)) == ["update"]
+            assert await sent.by(db.runs.save(run)) == ["update"]
             assert await sent.by(db.sessions.get("s")) == ["find"]
             assert await sent.by(db.sessions.page(Page(limit=5))) == ["aggregate"]
             spans = [a_span(f"p{n}") for n in range(100)]
             assert await sent.by(db.spans.create_many(spans)) == ["insert", "insert"]
 
+    async def test_what_the_writer_knows_of_is_one_command(self, db: Any) -> None:
+        for owner in (None, "alice"):
+            new = a_memory(f"of {owner}", user_id=owner, created_at=None)
+            assert await self.commands(db, db.memories.upsert(new)) == 1
+            stored = await db.memories.get(new.memory_id)
+            stored.memory = "changed"
+            assert await self.commands(db, db.memories.upsert(stored)) == 1
+            assert (await db.memories.get(new.memory_id)).memory == "changed"
+            other = replace(stored, created_at=7, memory="of one who has not read it")
+            assert await self.commands(db, db.memories.upsert(other)) == 2
+            assert await db.memories.get(new.memory_id) == replace(other, created_at=stored.created_at)
+        for _ in range(2):
+            assert await self.commands(db, db.learnings.upsert(a_learning("l", created_at=None))) == 1
+            assert await self.commands(db, db.knowledge.upsert(a_content("k"))) == 1
+
     async def test_a_new_run_is_four_commands_at_most(self, db: Any) -> None:
         await db.sessions.upsert(a_session(user_id="alice"))
         for owner in (None, "alice"):
             assert await self.commands(db, db.runs.upsert(a_run(f"of {owner}", user_id=owner))) == 4
-        assert await self.commands(db, db.runs.upsert(a_run("of None", user_id="alice"))) == 3
+        assert await self.commands(db, db.runs.save(a_run("of None", user_id="alice"))) == 3
         assert await self.commands(db, db.runs.append_if_absent(a_run("absent"))) == 3
 
     async def test_there_are_no_savepoints(self, db: Any) -> None:
@@ -122,6 +142,17 @@ class TestOnMongo(OnMotor):
         with pytest.raises(ValueError, match="16 MB"):
             await db.sessions.upsert(a_session(session_data={"text": "x" * 17_000_000}))
         assert await db.sessions.get("s") is None
+
+    async def test_a_session_and_a_run_of_9_mb_each_are_read(self, db: Any) -> None:
+        await db.upsert_session(AgentSession("s", agent_id="a", session_data={"text": "x" * 9_000_000}))
+        assert (await db.get_session("s")).runs == []
+        for number in range(2):  # each is read by one who knows of those before it
+            await db.upsert_run(RunOutput(run_id=f"r{number}", agent_id="a", content="y" * 9_000_000), "s")
+            for _ in range(2):
+                runs = (await db.get_session("s")).runs
+                assert [(run.run_id, len(run.content)) for run in runs] == [
+                    (f"r{n}", 9_000_000) for n in range(number + 1)
+                ]
 
     async def test_health(self, db: Any, make_db: Any, mongodb_server: str) -> None:
         await db.sessions.get("s")

@@ -58,7 +58,7 @@ class RunMethods(Methods):
         place instead. Raises NotFoundError when there is no such session, OwnershipError when the session or the
         run is another user's.
         """
-        await self.repositories.runs.upsert(self.objects.run_record(run, session_id, user_id))
+        await self.repositories.runs.save(self.objects.run_record(run, session_id, user_id))
 
     async def append_run_to_session_if_absent(
         self, session_id: str, run_dict: dict[str, Any], user_id: str | None = None
