@@ -16,11 +16,10 @@ from sqlalchemy import BigInteger
 
 from agnodb import clock
 from agnodb.documents.agnos_layouts import CONCEPTS, Rows
-from agnodb.documents.batches import in_parts
+from agnodb.documents.batches import in_parts, parts
 from agnodb.documents.histories import History
 from agnodb.documents.indexes import HISTORIES
 from agnodb.documents.repositories import DocumentRepositories
-from agnodb.documents.repository import parts
 from agnodb.documents.store import Write
 from agnodb.errors import InvalidValueError
 from agnodb.records.runs import RunRecord
@@ -82,7 +81,8 @@ class Adoption:
                 self.told[concept].taken += 1
                 writes.append(write)
                 if concept == "sessions":
-                    writes.append(History(repository.address(record.session_id, HISTORIES), None).write())
+                    history = History(repository.address(record.session_id, HISTORIES), None)
+                    writes.append(history.owned_by(record.user_id).write())
             if self._apply:
                 await self._write(writes)
 

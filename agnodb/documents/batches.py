@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TypeVar
 
 from agnodb.documents.executor import Executor
 from agnodb.documents.store import TooLarge, Write
+
+T = TypeVar("T")
+
+
+def parts(whole: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """`whole` in parts of at most so many."""
+    for first in range(0, len(whole), most):
+        yield whole[first : first + most]
 
 
 async def in_parts(executor: Executor, writes: Sequence[Write]) -> AsyncIterator[Sequence[Write]]:

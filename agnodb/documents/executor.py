@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from agnodb.documents.store import DocumentStore
+from agnodb.documents.store import Address, Document, DocumentStore
 from agnodb.errors import AgnoDbError
 
 
@@ -14,6 +14,13 @@ class Executor(DocumentStore, Protocol):
     @property
     def final(self) -> bool:
         """Whether what `write` has done is stored for good when it returns."""
+        ...
+
+    def remembered(self, address: Address) -> Document | None:
+        """What was read or written there lately, if it is known: what a write may be on the condition of.
+
+        Others may have written since, so nothing may be told or left undone because of it.
+        """
         ...
 
     def failed(self, error: AgnoDbError) -> AgnoDbError:

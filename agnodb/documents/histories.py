@@ -2,7 +2,8 @@
 
 It is written in the batch of every write of a run, on the condition that nobody else wrote one meanwhile. So each run
 has a place of its own, no run is written into a session that is being deleted, and one small document tells whether a
-conversation has changed since it was read.
+conversation has changed since it was read. It also tells whose the session is, and is written when that changes: who
+has seen one lately may write a run on the condition that it is still that, and need not read the session.
 """
 
 from __future__ import annotations
@@ -28,13 +29,16 @@ class History:
     """How many times a run was written. Each run has the number of its last write."""
     removals: int = 0
     """How many times runs were deleted."""
+    owners: tuple[str | None, ...] = ()
+    """Whose the session is: a user's, or nobody's (None). Empty where that was not noted."""
 
     @classmethod
     def of(cls, address: Address, document: Document | None) -> History:
         """The history in `document`."""
         if document is None:
             return cls(address, None)
-        return cls(address, document.version, **json.loads(document.body))
+        told = json.loads(document.body)
+        return cls(address, document.version, **{**told, "owners": tuple(told.get("owners", ()))})
 
     def with_run(self) -> History:
         """With one more run at its end."""
@@ -48,8 +52,12 @@ class History:
         """With so many of its runs deleted."""
         return replace(self, runs=self.runs - runs, removals=self.removals + 1)
 
+    def owned_by(self, user_id: str | None) -> History:
+        """With this owner of its session."""
+        return replace(self, owners=(user_id,))
+
     def write(self) -> Write:
         """Store it, if it is still what was read."""
-        counts = {"runs": self.runs, "places": self.places, "changes": self.changes, "removals": self.removals}
-        document = Document(self.address[1], json.dumps(counts), {}, new_version())
+        told = {name: getattr(self, name) for name in ("runs", "places", "changes", "removals", "owners")}
+        document = Document(self.address[1], json.dumps(told), {}, new_version())
         return Write(self.address, document, self.version)

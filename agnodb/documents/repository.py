@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -14,7 +14,7 @@ from agnodb.documents.executor import Executor
 from agnodb.documents.indexes import HISTORIES, NAMES, fields_of, indexes
 from agnodb.documents.lists import Chosen, Lists
 from agnodb.documents.store import Address, Document, Index, Refused, Write
-from agnodb.errors import DuplicateKeyError, UnavailableError
+from agnodb.errors import AgnoDbError, DuplicateKeyError, UnavailableError
 from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
 from agnodb.policies import Policies
@@ -22,7 +22,6 @@ from agnodb.records.base import Record
 from agnodb.text import encode_text
 
 R = TypeVar("R", bound=Record)
-T = TypeVar("T")
 
 ROUNDS = 200
 """Of compare and set, of which each that fails means that somebody else's write was stored meanwhile."""
@@ -109,9 +108,12 @@ class DocumentRepository(StrictOwner, Generic[R]):
         """Store what `decide(stored)` makes of the stored record, or of None; what is stored then.
 
         It is asked again after somebody else's write. None: it made none, and nothing is changed. `with_it` is
-        written in the same batch.
+        written in the same batch. Where the record was read or written lately it is one request, else two.
         """
         key = self.key_of(key)
+        known = self._executor.remembered(self.address(key))
+        if known is not None and (stored := await self._over(known, decide, with_it)) is not None:
+            return stored
         for round in range(ROUNDS):
             document = await self.look(key)
             made = decide(None if document is None else self.read(document))
@@ -122,6 +124,19 @@ class DocumentRepository(StrictOwner, Generic[R]):
             except Refused:
                 await self._executor.pause(round)
         raise UnavailableError(detail="others write this record all the time")
+
+    async def _over(
+        self, known: Document, decide: Callable[[R | None], R | None], with_it: Sequence[Write]
+    ) -> R | None:
+        """What is stored, if `known` was; None where that is to be looked at: the decision to change nothing too."""
+        try:
+            made = decide(self.read(known))
+        except AgnoDbError:
+            return None
+        try:
+            return None if made is None else await self.put(made, known, *with_it)
+        except Refused:
+            return None
 
     async def put(self, record: R, over: Document | None, *with_it: Write) -> R:
         """Write `record` where `over` is stored; as it is stored then. Raises Refused."""
@@ -224,12 +239,6 @@ class DocumentRepository(StrictOwner, Generic[R]):
     async def delete_chosen(self, chosen: Chosen[R]) -> int:
         """Delete all records that match; the number deleted."""
         return await self.delete_any([getattr(record, self.listing.key) for record in await self.all_of(chosen)])
-
-
-def parts(whole: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """`whole` in parts of at most so many."""
-    for first in range(0, len(whole), most):
-        yield whole[first : first + most]
 
 
 def _equal(record: Record, columns: Mapping[str, Any]) -> bool:

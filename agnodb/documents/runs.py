@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -13,7 +14,7 @@ from agnodb.documents.indexes import HISTORIES
 from agnodb.documents.repository import ROUNDS
 from agnodb.documents.session_runs import SessionRuns
 from agnodb.documents.store import Document, Refused, Write
-from agnodb.errors import NotFoundError, OwnershipError, UnavailableError
+from agnodb.errors import AgnoDbError, NotFoundError, OwnershipError, UnavailableError
 from agnodb.filters import Page, present
 from agnodb.records.runs import SAVED_AGAIN, RunRecord
 from agnodb.rules.cancelling import cancellation
@@ -94,8 +95,8 @@ class DocumentRunRepository(SessionRuns):
 
         Raises NotFoundError without the session, OwnershipError where the writer may change neither.
         """
-        for round in range(ROUNDS):
-            found = await self._found(given.run_id, given.session_id)
+
+        def decide(found: _Found | None) -> RunRecord | None:
             if found is None:
                 raise NotFoundError("There is no such session.", session_id=given.session_id, run_id=given.run_id)
             stored = None if found.run is None else self.read(found.run)
@@ -109,12 +110,44 @@ class DocumentRunRepository(SessionRuns):
                 return None
             if not theirs or not (own or may_write(found.owner, given.user_id)):
                 raise OwnershipError(session_id=given.session_id, run_id=given.run_id, user_id=given.user_id)
-            if made is None:
+            return made
+
+        return await self._changed(given.run_id, given.session_id, decide)
+
+    async def _changed(
+        self, run_id: str, session_id: str, decide: Callable[[_Found | None], RunRecord | None]
+    ) -> RunRecord | None:
+        """Store what `decide` makes of what is stored: that; None where it makes nothing.
+
+        It is asked again after somebody else's write. Where the session's history was read or written lately it is one
+        request, else two.
+        """
+        known = self._known(run_id, session_id)
+        if known is not None:
+            made: RunRecord | None = None
+            with contextlib.suppress(AgnoDbError):  # whether it is so is looked at first
+                made = decide(known)
+            if made is not None and (written := await self._write(made, known)) is not None:
+                return written
+        for round in range(ROUNDS):
+            found = await self._found(run_id, session_id)
+            made = decide(found)
+            if made is None or found is None:
                 return None
-            if await self._write(made, found):
-                return made if stored is not None else replace(made, run_index=found.history.places)
+            if (written := await self._write(made, found)) is not None:
+                return written
             await self._executor.pause(round)
-        raise UnavailableError(run_id=given.run_id, detail="others write the runs of this session all the time")
+        raise UnavailableError(run_id=run_id, detail="others write the runs of this session all the time")
+
+    def _known(self, run_id: str, session_id: str) -> _Found | None:
+        """What is stored of a run and its session if a write over it succeeds. A run that was not seen lately is taken
+        for a new one. None where nothing is known."""
+        histories = self.address(session_id, HISTORIES)
+        document = self._executor.remembered(histories) if self._executor.capabilities.atomic else None
+        history = History.of(histories, document)
+        if document is None or not history.owners:
+            return None
+        return _Found(self._executor.remembered(self.address(run_id)), history.owners[0], history)
 
     async def _found(self, run_id: str, session_id: str) -> _Found | None:
         """What is stored of a run and its session; None when there is no session."""
@@ -125,16 +158,17 @@ class DocumentRunRepository(SessionRuns):
             return None
         return _Found(run, _owner(session), History.of(histories, history))
 
-    async def _write(self, run: RunRecord, found: _Found) -> bool:
-        """Store `run` where `found.run` is, a new one at the end of its session; False when others wrote meanwhile."""
+    async def _write(self, run: RunRecord, found: _Found) -> RunRecord | None:
+        """Store `run` where `found.run` is, a new one at the end of its session; None when others wrote meanwhile."""
         history = found.history.with_run() if found.run is None else found.history.changed()
+        history = history.owned_by(found.owner)
         if found.run is None:
             run = replace(run, run_index=found.history.places)
         try:
             await self._executor.write([history.write(), self.numbered(run, history, found.run)])
         except Refused:
-            return False
-        return True
+            return None
+        return run
 
     def numbered(self, run: RunRecord, history: History, over: Document | None = None) -> Write:
         """The write of `run` where `over` is stored, with its number among the writes that `history` counts."""
@@ -152,21 +186,24 @@ class DocumentRunRepository(SessionRuns):
         user_id: str | None = None,
     ) -> bool | None:
         mine = self.map.checked({"run_id": run_id, "session_id": session_id, "user_id": user_id})
-        for round in range(ROUNDS):
-            found = await self._found(mine["run_id"], mine["session_id"])
+        answer: bool | None = None
+
+        def decide(found: _Found | None) -> RunRecord | None:
+            nonlocal answer
+            answer = None
             if found is None or found.run is None or not may_write(found.owner, mine["user_id"]):
                 return None
             stored = self.read(found.run)
             if stored.session_id != mine["session_id"] or not may_write(stored.user_id, mine["user_id"]):
                 return None
             values = change(self.read(found.run))
+            answer = values is not None
             if values is None:
-                return False
-            made = replace(stored, **self.map.checked({**values, "updated_at": clock.now()}))
-            if await self._write(made, found):
-                return True
-            await self._executor.pause(round)
-        raise UnavailableError(run_id=run_id, detail="others write the runs of this session all the time")
+                return None
+            return replace(stored, **self.map.checked({**values, "updated_at": clock.now()}))
+
+        await self._changed(mine["run_id"], mine["session_id"], decide)
+        return answer
 
     async def cancel(
         self, run_id: str, session_id: str, *, reason: str, expected_status: str, user_id: str | None = None

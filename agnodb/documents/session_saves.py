@@ -14,7 +14,7 @@ from agnodb.documents.histories import History
 from agnodb.documents.indexes import HISTORIES
 from agnodb.documents.repository import ROUNDS, DocumentRepository
 from agnodb.documents.store import Document, Refused, Write
-from agnodb.errors import UnavailableError
+from agnodb.errors import AgnoDbError, UnavailableError
 from agnodb.records.sessions import SessionRecord, SessionType
 from agnodb.records.snapshots import DOCUMENTS, MOST_OPEN, Documents, Snapshot
 from agnodb.rules.ownership import may_write
@@ -65,9 +65,10 @@ class SessionSaves(DocumentRepository[SessionRecord]):
     async def write_if(self, saving: Saving[Given], condition: Condition, documents: Documents) -> Written | None:
         """See `agnodb.rules.session_saves.Saves`."""
         as_given = documents is saving.save.documents
+        known = self._executor.remembered(self.address(saving.given.first.session_id))
         if condition != "seen":
-            return await self._inserted(saving, documents, as_given=as_given)
-        document = await self.look(saving.given.first.session_id)
+            return None if known is not None else await self.inserted(saving, documents, as_given=as_given)
+        document = known or await self.look(saving.given.first.session_id)
         if document is None:
             return None
         stored = self.map.read(document)
@@ -75,10 +76,11 @@ class SessionSaves(DocumentRepository[SessionRecord]):
             return None
         return await self._replaced(saving, document, stored, documents, as_given=as_given)
 
-    async def _inserted(self, saving: Saving[Given], documents: Documents, *, as_given: bool) -> Written | None:
+    async def inserted(self, saving: Saving[Given], documents: Documents, *, as_given: bool) -> Written | None:
+        """Store the session where none is; None where one is."""
         first = replace(saving.given.first, **_values(documents))
         write = self.written(first, None, **{_RECENT: [saving.save.token]})
-        history = History(self.address(first.session_id, HISTORIES), None)
+        history = History(self.address(first.session_id, HISTORIES), None).owned_by(first.user_id)
         try:
             await self._executor.write([history.write(), write])
         except Refused as refused:
@@ -98,11 +100,18 @@ class SessionSaves(DocumentRepository[SessionRecord]):
         made = replace(stored, **saving.given.changes, **_values(documents), user_id=owner, row_version=version)
         tokens = [saving.save.token, *self._tokens(over)][:MOST_OPEN]
         write = self.written(made, over, **{_RECENT: tokens})
+        claim = [] if owner == stored.user_id else [await self._owned_by(stored.session_id, owner)]
         try:
-            await self._executor.write([write])
+            await self._executor.write([*claim, write])
         except Refused:
             return None
         return self._written(write, documents, as_given=as_given)
+
+    async def _owned_by(self, session_id: str, user_id: str | None) -> Write:
+        """The write that notes the owner of a session beside its runs, which is done with the session's."""
+        address = self.address(session_id, HISTORIES)
+        (stored,) = await self._executor.get([address])
+        return History.of(address, stored).owned_by(user_id).write()
 
     def _written(self, write: Write, documents: Documents, *, as_given: bool) -> Written:
         assert write.document is not None
@@ -117,21 +126,34 @@ class SessionSaves(DocumentRepository[SessionRecord]):
     async def settle(self, saving: Saving[Given]) -> Written:
         """See `agnodb.rules.session_saves.Saves`."""
         session_id = saving.given.first.session_id
+        known = self._executor.remembered(self.address(session_id))
+        if known is not None and (written := await self._merged(saving, known, certain=False)) is not None:
+            return written
         for round in range(ROUNDS):
             document = await self.look(session_id)
             if document is None:  # it was deleted meanwhile, or never there
-                written = await self.write_if(saving, "absent", saving.alone())
+                written = await self.inserted(saving, saving.alone(), as_given=False)
             else:
-                stored = self.map.read(document)
-                theirs = _texts(stored)
-                documents = saving.merged(stored, theirs, self._tokens(document), tried=saving.tried)
-                if documents is None:
-                    return self.read(document), theirs, False
-                written = await self._replaced(saving, document, stored, documents, as_given=False)
+                written = await self._merged(saving, document, certain=True)
             if written is not None:
                 return written
             await self._executor.pause(round)
         raise UnavailableError(session_id=session_id, detail="others save this session all the time")
+
+    async def _merged(self, saving: Saving[Given], over: Document, *, certain: bool) -> Written | None:
+        """What is stored after a merge with `over`, if that is stored; else None. Where it is not `certain`, None too
+        if nothing is to be written, or must not be."""
+        stored = self.map.read(over)
+        theirs = _texts(stored)
+        try:
+            documents = saving.merged(stored, theirs, self._tokens(over), tried=saving.tried)
+        except AgnoDbError:
+            if certain:
+                raise
+            return None
+        if documents is None:
+            return (self.read(over), theirs, False) if certain else None
+        return await self._replaced(saving, over, stored, documents, as_given=False)
 
 
 def _texts(session: SessionRecord) -> Documents:

@@ -75,7 +75,7 @@ class DocumentSessionRepository(SessionSaves):
 
     async def insert_if_absent(self, session: SessionRecord) -> bool:
         saving = self.saving(session)
-        if await self.write_if(saving, "absent", saving.save.documents) is None:
+        if await self.inserted(saving, saving.save.documents, as_given=True) is None:
             return False
         inserted(self, saving)
         return True
@@ -103,15 +103,22 @@ class DocumentSessionRepository(SessionSaves):
 
     async def reassign_owner(self, session_id: str, *, previous_user_id: str, user_id: str | None) -> bool:
         runs = DocumentRunRepository(self._executor, self.collections)
-        for status in ACTIVE:
-            if await runs.count_of_status(session_id, status):
-                return False
+        key, histories = self.key_of(session_id), self.address(session_id, HISTORIES)
         before, after = text_in(previous_user_id), self.map.checked({"user_id": user_id})["user_id"]
 
-        def changed(stored: SessionRecord | None) -> SessionRecord | None:
-            return None if stored is None or stored.user_id != before else replace(stored, user_id=after)
+        async def given() -> list[Write]:
+            found, counted = await self._executor.get([self.address(key), histories])
+            stored = None if found is None else self.map.read(found)
+            if stored is None or stored.user_id != before:
+                return []
+            # Whoever begins a run meanwhile writes the history.
+            for status in ACTIVE:
+                if await runs.count_of_status(session_id, status):
+                    return []
+            noted = History.of(histories, counted).owned_by(after).write()
+            return [noted, self.written(replace(stored, user_id=after), found)]
 
-        return await self.compare_and_set(session_id, changed) is not None
+        return bool(await self.write_all(given))
 
     async def delete(self, session_id: str, *, user_id: str | None = None) -> bool:
         return await self.delete_many([session_id], user_id=user_id) > 0

@@ -47,6 +47,10 @@ class DocumentTransaction:
             self._read.update(zip(unknown, await self._executor.get(unknown), strict=True))
         return [self._written[a] if a in self._written else self._read[a] for a in addresses]
 
+    def remembered(self, _address: Address) -> Document | None:
+        """None: where it is not so any more, all of the transaction would have to be done again."""
+        return None
+
     async def write(self, writes: Sequence[Write]) -> None:
         await self._asked(self._write(writes))
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from typing import Any, TypeVar
 
 from agnodb.documents.store import Address, Capabilities, Document, DocumentStore, Index, Query, Refused, Write
+from agnodb.documents.stores.recent import remembered
 from agnodb.errors import (
     AgnoDbError,
     ConfigurationError,
@@ -50,6 +51,7 @@ class DocumentExecutor(Persisting):
         Persisting.__init__(self, retry_timeout)
         self._clients, self._collections, self.capabilities = clients, collections, capabilities
         self._threads = Threads(capabilities.threads) if threaded and capabilities.blocking else None
+        self._remembered = remembered()
         self._ready = self._closed = False
         self.statements = 0
         """The number of requests made so far; one that is made again counts again."""
@@ -101,9 +103,32 @@ class DocumentExecutor(Persisting):
         )
 
     async def get(self, addresses: Sequence[Address]) -> list[Document | None]:
-        return await self._ask("get", lambda store: store.get(addresses))
+        found = await self._ask("get", lambda store: store.get(addresses))
+        for address, document in zip(addresses, found, strict=True):
+            self._note(address, document)
+        return found
+
+    def remembered(self, address: Address) -> Document | None:
+        """As the port has it."""
+        return self._remembered.of(address)
+
+    def _note(self, address: Address, document: Document | None) -> None:
+        if document is None:
+            self._remembered.forget(address)
+        else:
+            self._remembered.note(address, document)
 
     async def write(self, writes: Sequence[Write]) -> None:
+        try:
+            await self._write(writes)
+        except BaseException:
+            for write in writes:
+                self._remembered.forget(write.address)
+            raise
+        for write in writes:
+            self._note(write.address, write.document)
+
+    async def _write(self, writes: Sequence[Write]) -> None:
         self._fit(writes)
         uncertain = False
 

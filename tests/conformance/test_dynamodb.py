@@ -179,8 +179,8 @@ class TestOnlyInDynamoDb:
         session, run = await database.sessions.get("s00000"), a_run("r", session_id="s00000")
         assert session is not None
         await database.runs.upsert(run)
-        assert await client.by(database.sessions.upsert(session)) == 2
-        assert await client.by(database.runs.upsert(run)) == 2
+        assert await client.by(database.sessions.upsert(session)) == 1
+        assert await client.by(database.runs.upsert(run)) == 1
         assert await client.by(database.sessions.page(Page(limit=5))) == 3
         assert await client.by(database.sessions.page(Page(limit=5, page=2), session_type="agent")) == 3
         assert (await database.sessions.page(Page(limit=5)))[1] == sessions

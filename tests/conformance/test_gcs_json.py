@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from google.api_core import exceptions
 from google.cloud import storage
+from requests import Session
 
 from agnodb import AsyncGcsJsonDb, GCSJsonDb, GcsJsonDb
 from agnodb.documents.store import Document, Index
@@ -145,6 +146,25 @@ class TestOnlyInGcsJson:
             database.memories.delete_many(["m/1"])
             assert blobs(prefix) == []
 
+    def test_a_record_is_read_in_one_request(self, bucket: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        with GcsJsonDb(bucket, prefix) as database, GcsJsonDb(bucket, prefix) as other:
+            database.memories.upsert(a_memory("m", memory="one"))
+            sent: list[str] = []
+            request = Session.request
+
+            def noted(session: Session, method: str, url: str, *given: Any, **named: Any) -> Any:
+                if "/o/" in url:  # after a miss the client looks for its bucket in a thread of its own
+                    sent.append(f"{method} {url.partition('/o/')[2].partition('?')[0]}")
+                return request(session, method, url, *given, **named)
+
+            assert other.memories.get("m") is not None
+            monkeypatch.setattr(Session, "request", noted)
+            assert other.memories.get("m") is not None
+            assert sent == [f"GET {prefix}%2Fagno_memories%2Frecords%2Fm.json"]
+            sent.clear()
+            database.memories.upsert(a_memory("m", memory="two"))  # nothing is read before it
+            assert [one for one in sent if one.startswith("GET")] == []
+
     def test_newest_first_reads_no_more_names_than_a_page_has(
         self, bucket: str, prefix: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -205,13 +225,13 @@ class TestOnlyInGcsJson:
     def test_what_the_service_says_is_typed(
         self, bucket: str, prefix: str, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type[Exception]
     ) -> None:
-        def get_blob(*_given: Any, **_named: Any) -> None:
+        def download(*_given: Any, **_named: Any) -> None:
             raise error
 
         with GcsJsonDb(bucket, prefix) as database:
             database.sessions.upsert(a_session())
             database._core._executor._retry_timeout = 0.2
-            monkeypatch.setattr(storage.Bucket, "get_blob", get_blob)
+            monkeypatch.setattr(storage.Blob, "download_as_bytes", download)
             with pytest.raises(kind) as told:
                 database.sessions.get("s")
             assert str(error) not in str(told.value)

@@ -90,8 +90,8 @@ class TestOnlyInMemory:
             await call
             return database.statements_run - before
 
-        assert await requests(database.sessions.upsert(session)) == 2
-        assert await requests(database.runs.upsert(run)) == 2
+        assert await requests(database.sessions.upsert(session)) == 1
+        assert await requests(database.runs.upsert(run)) == 1
         assert await requests(database.sessions.page(Page(limit=5, page=2))) == 2
         assert await requests(database.sessions.page(Page(limit=5), user_id="alice", session_type="agent")) == 2
 

@@ -126,8 +126,8 @@ class TestOnlyInRedis:
         assert session is not None
         await database.runs.upsert(run)
         await database.sessions.page(Page(limit=5))
-        assert await counted.by(database.sessions.upsert(session)) == 2
-        assert await counted.by(database.runs.upsert(run)) == 2
+        assert await counted.by(database.sessions.upsert(session)) == 1
+        assert await counted.by(database.runs.upsert(run)) == 1
         assert await counted.by(database.sessions.page(Page(limit=5, page=2))) == 2
         assert await counted.by(database.sessions.page(Page(limit=5), user_id="alice", session_type="agent")) == 2
         await database.get_session("s00000")

@@ -12,14 +12,13 @@ whatever its version.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import Any
 
 from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Write
 from agnodb.documents.stores.gcs_batches import Batch, write_one
 from agnodb.documents.stores.gcs_names import Names, Order
-from agnodb.documents.stores.gcs_objects import Objects
+from agnodb.documents.stores.gcs_objects import Objects, age
 from agnodb.documents.stores.gcs_records import PATIENCE, Records
 
 _MOST = 1_000
@@ -92,6 +91,6 @@ class GcsStore:
         document = self._records.read((query.collection, key))
         if document is not None and order.stands(document, blob.name):
             return document
-        if datetime.now(UTC) - blob.updated > PATIENCE:
+        if age(blob.updated) > PATIENCE:
             self._objects.delete(blob.name)
         return None

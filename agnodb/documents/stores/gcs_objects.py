@@ -21,13 +21,12 @@ class Stored(NamedTuple):
     """An object as it was read."""
 
     generation: int
-    updated: datetime
     text: bytes
 
-    @property
-    def age(self) -> timedelta:
-        """How long ago it was written, as far as two clocks agree."""
-        return datetime.now(UTC) - self.updated
+
+def age(updated: datetime) -> timedelta:
+    """How long ago an object was written, as far as two clocks agree."""
+    return datetime.now(UTC) - updated
 
 
 class Objects:
@@ -46,19 +45,24 @@ class Objects:
         self._opened = None
 
     def read(self, name: str) -> Stored | None:
-        """An object, None where there is none."""
-        blob = self._asked(lambda bucket: bucket.get_blob(name, retry=None, timeout=SECONDS))
-        if blob is None:
-            return None
+        """An object, None where there is none. One request: its generation comes with what is in it."""
+
+        def download(bucket: Any) -> Stored:
+            blob = bucket.blob(name)
+            text = blob.download_as_bytes(retry=None, timeout=SECONDS)
+            return Stored(int(blob.generation), text)
+
         try:
-            given = {"if_generation_match": blob.generation, "retry": None, "timeout": SECONDS}
-            return Stored(blob.generation, blob.updated, self._asked(lambda _: blob.download_as_bytes(**given)))
-        except ConflictError:  # it was replaced meanwhile
-            return self.read(name)
+            return self._asked(download)
         except StorageError as error:
             if "NotFound" not in str(error.detail):
                 raise
             return None
+
+    def age(self, name: str) -> timedelta | None:
+        """How long ago an object was written; None where there is none."""
+        blob = self._asked(lambda bucket: bucket.get_blob(name, retry=None, timeout=SECONDS))
+        return None if blob is None else age(blob.updated)
 
     def put(
         self, name: str, text: str, generation: int | None = None, metadata: Mapping[str, str] | None = None

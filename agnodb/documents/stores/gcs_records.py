@@ -14,7 +14,6 @@ that is decided is replaced by whoever meets it, so a process may end between an
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -22,20 +21,19 @@ from typing import NamedTuple
 
 from agnodb.documents.store import Address, Document, Index, Refused, Write
 from agnodb.documents.stores.gcs_names import Names, Place
-from agnodb.documents.stores.gcs_objects import Objects, Stored
+from agnodb.documents.stores.gcs_objects import Objects, Stored, age
 from agnodb.documents.stores.json_text import document_in, text_of
+from agnodb.documents.stores.seen import Seen
 from agnodb.errors import ConflictError, StorageError
 
 WRITING = timedelta(seconds=5)
 """How long the writer of a batch has for it, before another who wants one of its records decides."""
 PATIENCE = timedelta(hours=1)
 """How old is what nobody can be about to use: a write takes seconds."""
-_REMEMBERED = 5_000
-"""Records of which the generation of the object is remembered: who writes one has read it lately."""
 DONE, UNDONE = "done", "undone"
 
 
-class Seen(NamedTuple):
+class Known(NamedTuple):
     """What a write must know of the record that it replaces."""
 
     generation: int
@@ -71,8 +69,7 @@ class Records:
     def __init__(self, objects: Objects, names: Names) -> None:
         self.objects, self.names = objects, names
         self.indexes: dict[str, Sequence[Index]] = {}
-        self._seen: dict[tuple[Address, str], Seen] = {}
-        self._lock = threading.Lock()
+        self._seen = Seen[Known]()
 
     # -- reads ------------------------------------------------------------------------------------------------
 
@@ -92,13 +89,17 @@ class Records:
 
     def cleared(self, address: Address) -> Document | None:
         """The record at `address`, in which no intent stands then. Raises Refused while the writer of one is at it."""
+        return self._cleared(address)[1]
+
+    def _cleared(self, address: Address) -> tuple[int, Document | None]:
         while True:
             stored, intent = self._look(address)
             if stored is None or intent is None:
-                return self._plain(address, stored)
+                return 0 if stored is None else stored.generation, self._plain(address, stored)
             outcome = self.outcome(intent.batch)
             if outcome is None:
-                if stored.age < WRITING:
+                written = self.objects.age(self.names.record(address))
+                if written is not None and written < WRITING:
                     raise Refused(address)
                 outcome = self.decide(intent.batch, UNDONE)
             self.settle(address, stored.generation, intent, outcome)
@@ -121,40 +122,32 @@ class Records:
         self.remember(address, stored.generation, document)
         return document
 
-    def replaced(self, write: Write) -> Seen | None:
+    def replaced(self, write: Write) -> Known | None:
         """The record that a write replaces: read, where it was not read lately. Raises Refused."""
         if write.expected is None:
             return None
-        with self._lock:
-            seen = self._seen.get((write.address, write.expected))
-        if seen is not None:
-            return seen
+        known = self._seen.of(write.address, write.expected)
+        if known is not None:
+            return known
         generation, document = self.expected(write)
-        return None if document is None else Seen(generation, document)
+        return None if document is None else Known(generation, document)
 
     def expected(self, write: Write) -> tuple[int, Document | None]:
         """The generation and the record that a write replaces. Raises Refused."""
         if write.expected is None:
             return 0, None
-        document = self.cleared(write.address)
+        generation, document = self._cleared(write.address)
         if document is None or document.version != write.expected:
             raise Refused(write.address)
-        with self._lock:
-            return self._seen[write.address, write.expected].generation, document
+        return generation, document
 
     def remember(self, address: Address, generation: int, document: Document) -> None:
         """Note the object of a version of a record."""
-        seen = Seen(generation, replace(document, body=""))
-        with self._lock:
-            self._seen.pop((address, seen.document.version), None)
-            self._seen[address, seen.document.version] = seen
-            if len(self._seen) > _REMEMBERED:
-                del self._seen[next(iter(self._seen))]
+        self._seen.remember(address, document.version, Known(generation, replace(document, body="")))
 
     def forget(self, write: Write) -> None:
         """Read again what a write replaces: it may be another object."""
-        with self._lock:
-            self._seen.pop((write.address, write.expected or ""), None)
+        self._seen.forget(write.address, write.expected or "")
 
     # -- places in lists --------------------------------------------------------------------------------------
 
@@ -207,8 +200,8 @@ class Records:
     def sweep(self) -> None:
         """Finish the batches whose writers ended long ago. Raises what a bucket that cannot be used raises."""
         for blob in self.objects.listed(self.names.batch("")):
-            found = self.objects.read(blob.name)
-            if found is not None and found.age > PATIENCE:
+            found = self.objects.read(blob.name) if age(blob.updated) > PATIENCE else None
+            if found is not None:
                 for collection, key in json.loads(found.text)["records"]:
                     self.read((collection, key))
                 self.objects.delete(blob.name)

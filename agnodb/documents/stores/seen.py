@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
+
+from agnodb.documents.stores.recent import Recent
 
 T = TypeVar("T")
 
@@ -16,19 +17,16 @@ class Seen(Generic[T]):
     """What is known of versions, each of which never changes. For all threads of a process."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[Hashable, str], T] = {}
-        self._lock = threading.Lock()
+        self._seen: Recent[tuple[Hashable, str], T] = Recent(_REMEMBERED, lambda _what: 1)
 
     def remember(self, record: Hashable, version: str, what: T) -> T:
         """Note what is known of a version of a record; that."""
-        with self._lock:
-            self._seen.pop((record, version), None)
-            self._seen[record, version] = what
-            if len(self._seen) > _REMEMBERED:
-                del self._seen[next(iter(self._seen))]
-        return what
+        return self._seen.note((record, version), what)
 
     def of(self, record: Hashable, version: str) -> T | None:
         """What is known of a version; None where it was not seen lately."""
-        with self._lock:
-            return self._seen.get((record, version))
+        return self._seen.of((record, version))
+
+    def forget(self, record: Hashable, version: str) -> None:
+        """Know nothing of a version: what was known of it may not be so."""
+        self._seen.forget((record, version))

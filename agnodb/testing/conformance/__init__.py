@@ -35,6 +35,7 @@ from agnodb.testing.conformance.merging import MergingConformance
 from agnodb.testing.conformance.metrics import MetricConformance
 from agnodb.testing.conformance.orders import OrderConformance
 from agnodb.testing.conformance.owners import OwnerConformance
+from agnodb.testing.conformance.remembering import RememberingConformance
 from agnodb.testing.conformance.round_trips import RoundTripConformance
 from agnodb.testing.conformance.runs import RunConformance
 from agnodb.testing.conformance.savepoints import SavepointConformance
@@ -77,6 +78,7 @@ CONCEPTS = (
     SessionConformance,
     MergingConformance,
     HoldingConformance,
+    RememberingConformance,
     RunConformance,
     MediaConformance,
     MemoryConformance,
@@ -125,13 +127,9 @@ SingleDocumentConformance = _suite(SessionConformance, RunConformance, MemoryCon
 """The part of it that shows that such a store works without an event loop too."""
 for _documents in (DocumentConformance, StandInDocumentConformance, SingleDocumentConformance):
     _documents.losing = (OwnershipError, UnavailableError)  # type: ignore[attr-defined]
-    # There are no tables for queries of one's own. And it reads first: a save is two requests.
-    for _name in (
-        "databaselife_tables_are_made_once_and_again_without_harm",
-        "merging_a_save_is_one_statement_and_two_or_three_where_others_wrote",
-    ):
-        if hasattr(_documents, f"test_{_name}"):
-            delattr(_documents, f"test_{_name}")
+    # There are no tables for queries of one's own.
+    if hasattr(_documents, _name := "test_databaselife_tables_are_made_once_and_again_without_harm"):
+        delattr(_documents, _name)
 
 
 class SharedDocumentConformance(ConcurrencyConformance, DocumentConformance):  # type: ignore[misc,valid-type]

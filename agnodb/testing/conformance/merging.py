@@ -265,6 +265,8 @@ class MergingConformance:
         # Two, where the failed write can tell what is stored.
         dialect = getattr(core_of(db).settings, "dialect", None)
         contended = 2 if dialect is not None and dialect.answers_stored else 3
+        # One, where what was written through the same object is known.
+        known = 1 if hasattr(core_of(db)._executor, "remembered") else contended
         await db.sessions.get("s")
 
         async def statements(held: SessionRecord) -> int:
@@ -280,8 +282,8 @@ class MergingConformance:
             read = await db.sessions.get("s")
             read.session_data = {**read.session_data, f"read{turn}": turn}
             assert await statements(read) == 1
-            assert await statements(held) == contended
+            assert await statements(held) == known
             assert await statements(held) == 1
             await other.sessions.rename("s", f"name {turn}")
             assert await statements(held) == contended
-        assert await statements(a_session(session_data={})) == contended
+        assert await statements(a_session(session_data={})) == known
