@@ -137,9 +137,9 @@ class OnAiomysql(OnAwaited):
         self.steps: dict[Executable, Step] = {}
 
     async def fetch(self, connection: Any, text: str, values: Any) -> Sequence[Row]:
-        async with connection.driver_connection.cursor() as cursor:
-            await cursor.execute(text, values)
-            rows: Sequence[Row] = await cursor.fetchall()
+        driver = connection.driver_connection
+        (answer,) = await driver.ask(text % tuple([driver.escape(value) for value in values]))
+        rows: Sequence[Row] = answer.rows
         return rows
 
     async def run_steps(
@@ -157,10 +157,12 @@ class OnAiomysql(OnAwaited):
         return answers
 
     async def _sent(self, connection: Any, packet: Packet) -> Sequence[Answer]:
-        cursor = await connection.cursor()
-        answers = await sent(cursor, packet, lambda result: result)
-        await cursor.close()
-        return answers
+        async def ask_many(text: str, parameters: Sequence[Mapping[str, Any]]) -> Answer:
+            async with connection.cursor() as cursor:
+                await cursor.executemany(text, parameters)
+                return Answer((), cursor.rowcount)
+
+        return await sent(packet, connection.ask, ask_many)
 
 
 async def _lent_new(pool: LendingPool, state: LoopState) -> Lent:

@@ -119,11 +119,23 @@ class OnPyMySQL(OnBlocking):
     def send(self, connection: Any, packet: Packet, last: bool) -> Sequence[Answer]:
         """See `agnodb.executors.packets.Sender`."""
         with connection.driver_connection.cursor() as cursor:
-            return drive(sent(cursor, packet, _made))
+
+            async def ask(text: str) -> Sequence[Answer]:
+                cursor.execute(text)
+                answers = [_answer(cursor)]
+                while cursor.nextset():
+                    answers.append(_answer(cursor))
+                return answers
+
+            async def ask_many(text: str, parameters: Sequence[Mapping[str, Any]]) -> Answer:
+                cursor.executemany(text, parameters)
+                return _answer(cursor)
+
+            return drive(sent(packet, ask, ask_many))
 
 
-async def _made(result: T) -> T:
-    return result
+def _answer(cursor: Any) -> Answer:
+    return Answer(cursor.fetchall() if cursor.description is not None else (), cursor.rowcount)
 
 
 def _checked_out(engine: Engine) -> Any:

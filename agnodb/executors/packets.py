@@ -157,20 +157,17 @@ def run_steps(
     return rows, packets.statements
 
 
-async def sent(cursor: Any, packet: Packet, made: Callable[[Any], Awaitable[Any]]) -> Sequence[Answer]:
-    """The answers to `packet` on a cursor of aiomysql or of PyMySQL: `made` gives the results of its calls."""
+async def sent(
+    packet: Packet,
+    ask: Callable[[str], Awaitable[Sequence[Answer]]],
+    ask_many: Callable[[str, Sequence[Mapping[str, Any]]], Awaitable[Answer]],
+) -> Sequence[Answer]:
+    """The answers to `packet`: `ask` gives those to texts that travel together, `ask_many` that to one statement for
+    many parameters."""
     answers: list[Answer] = []
-    entry: Any
     for together, entries in groupby(packet, key=lambda entry: isinstance(entry, str)):
-        if not together:
-            for entry in entries:
-                await made(cursor.executemany(*entry))
-                answers.append(Answer((), cursor.rowcount))
-            continue
-        await made(cursor.execute(";\n".join(map(str, entries))))
-        while True:
-            rows = await made(cursor.fetchall()) if cursor.description is not None else ()
-            answers.append(Answer(rows, cursor.rowcount))
-            if not await made(cursor.nextset()):
-                break
+        if together:
+            answers += await ask(";\n".join(map(str, entries)))
+        else:
+            answers += [await ask_many(*entry) for entry in entries]
     return answers
