@@ -288,7 +288,7 @@ def changes(call: Call) -> bool:
 def saves(call: Call) -> bool:
     """Whether the call stores a row under a key, or becomes the owner of one, whoever made it."""
     own = call.name.rpartition(".")[2]
-    return call.writes and ("upsert" in own or own in ("claim", "update_eval_run_user_id"))
+    return call.writes and ("upsert" in own or own in ("save", "claim", "update_eval_run_user_id"))
 
 
 def the_same(call: Call, sample: Sample, user: str | None, db: Any = None) -> Call:
