@@ -85,16 +85,19 @@ class RunMethods(Methods):
         there is no such session then.
         """
         change = StatusChange(fields, expected_attempt, content_if_absent)
-        async with self.transaction() as repositories:
-            changed = await repositories.runs.patch(
+
+        async def patched(repositories: Any) -> bool | None:
+            changed: bool | None = await repositories.runs.patch(
                 run_id, session_id, lambda run: change.apply(run.run_data or {}, run.status), user_id=user_id
             )
-            if (
-                changed
-                and session_data is not None
-                and not await repositories.sessions.set_data(session_id, session_data, user_id=user_id)
-            ):
-                raise NotFoundError("There is no such session.", session_id=session_id)
+            return changed
+
+        if session_data is None:
+            await patched(self.repositories)
+        else:
+            async with self.transaction() as tx:
+                if await patched(tx) and not await tx.sessions.set_data(session_id, session_data, user_id=user_id):
+                    raise NotFoundError("There is no such session.", session_id=session_id)
         return self.objects.run_outcome(change.outcome)
 
     async def cancel_pending_run(
