@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
@@ -34,15 +35,21 @@ from agnodb.testing.conformance.traces import a_span
 from agnodb.testing.dynamodb_server import REGION, DynamoDbServer
 
 
+@pytest.fixture(scope="module")
+def deleting(dynamodb_server: str) -> Iterator[Any]:
+    """A client that deletes the tables of tests."""
+    client = boto3.client("dynamodb", region_name=REGION, endpoint_url=dynamodb_server)
+    yield client
+    client.close()
+
+
 @pytest.fixture
-def url(dynamodb_server: str) -> Iterator[str]:
+def url(dynamodb_server: str, deleting: Any) -> Iterator[str]:
     """The table of one test, which is not there yet."""
     table = f"agnodb-test-{uuid.uuid4().hex[:12]}"
     yield f"dynamodb://{REGION}/{table}?endpoint={dynamodb_server}"
-    client = boto3.client("dynamodb", region_name=REGION, endpoint_url=dynamodb_server)
-    if table in client.list_tables()["TableNames"]:
-        client.delete_table(TableName=table)
-    client.close()
+    with contextlib.suppress(deleting.exceptions.ResourceNotFoundException):
+        deleting.delete_table(TableName=table)
 
 
 class TestDynamoDb(ConcurrencyConformance, StandInDocumentConformance):  # type: ignore[misc,valid-type]

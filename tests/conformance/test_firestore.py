@@ -81,7 +81,7 @@ class TestFirestore(SharedDocumentConformance):
 
 
 class TestFirestoreWithoutLoop(ConcurrencyConformance, StandInDocumentConformance):  # type: ignore[misc,valid-type]
-    """Without the matrices of owners and faults, which pass here too and take longest."""
+    """Without the matrix of faults, which passes here too and takes longest."""
 
     transactions_wait = False
 

@@ -122,9 +122,20 @@ def client_of(place: Place, credentials: dict[str, str], *, asynchronous: bool) 
     config = Config(**_TIMES, max_pool_connections=_CONNECTIONS, retries={"total_max_attempts": 1})
     try:
         made = session()
+        if asynchronous:
+            _share_models(made)
         return (made.create_client if asynchronous else made.client)("dynamodb", config=config, **given)
     except Exception as error:
         raise translate(error) from error
+
+
+_loaders: dict[str | None, Any] = {}
+
+
+def _share_models(session: Any) -> None:
+    """Have the sessions of all event loops read botocore's descriptions of services once: that takes 0.15 seconds."""
+    path = session.get_config_variable("data_path")
+    session.register_component("data_loader", _loaders.setdefault(path, session.get_component("data_loader")))
 
 
 def translate(error: BaseException) -> AgnoDbError:
