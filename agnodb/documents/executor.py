@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from agnodb.documents.store import Address, Document, DocumentStore
+from agnodb.documents.store import Address, Document, DocumentStore, Query, Scalar
 from agnodb.errors import AgnoDbError
 
 
@@ -14,6 +15,11 @@ class Executor(DocumentStore, Protocol):
     @property
     def final(self) -> bool:
         """Whether what `write` has done is stored for good when it returns."""
+        ...
+
+    async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        """All that `query` finds with each of `values` as the last one of its own: in as few requests as the store
+        can, else several at once where there is an event loop."""
         ...
 
     def remembered(self, address: Address) -> Document | None:

@@ -85,8 +85,13 @@ class SessionRuns(DocumentRepository[RunRecord]):
         return latest[:limit][::-1]
 
     async def of_sessions(self, session_ids: Iterable[str]) -> dict[str, list[Any]]:
-        found = {session_id: await self.of_session(session_id) for session_id in dict.fromkeys(session_ids)}
-        return {session_id: runs for session_id, runs in found.items() if runs}
+        asked = [*dict.fromkeys(session_ids)]
+        found = await self._executor.find_each(self._query(_IN_ORDER), [text_in(session_id) for session_id in asked])
+        return {
+            session_id: [self._document_of(document) for document in documents]
+            for session_id, documents in zip(asked, found, strict=True)
+            if documents
+        }
 
     async def count_of_status(self, session_id: str, status: str) -> int:
         """The number of runs of a session that have that status."""

@@ -92,6 +92,8 @@ class Capabilities:
     """Whether a batch is written whole or not at all. If not, it is written in its order up to the first refusal."""
     batch: int = 1_000
     """The most writes of one batch."""
+    lists: int = 1
+    """The most lists that one request reads, where it can read several: then the store has `find_each` too."""
     bytes: int | None = None
     """The most bytes of a document's text; a longer one is refused with InvalidValueError."""
     shared: bool = True
@@ -135,4 +137,12 @@ class DocumentStore(Protocol):
 
     async def close(self) -> None:
         """Give up connections and files."""
+        ...
+
+
+class ListsAtOnce(Protocol):
+    """What a store has besides whose `Capabilities.lists` is more than one."""
+
+    async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        """All that `query` finds with each of `values` as the last one of its own."""
         ...

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from agnodb.documents.executor import Executor
-from agnodb.documents.store import Address, Capabilities, Document, Query, Refused, Write
+from agnodb.documents.store import Address, Capabilities, Document, Query, Refused, Scalar, Write
 from agnodb.errors import AgnoDbError, ConfigurationError, StorageError, UnavailableError, UnsupportedOperationError
 from agnodb.executors.transactions import FAILED
 
@@ -79,6 +80,9 @@ class DocumentTransaction:
         others = [document for document in stored if (query.collection, document.key) not in self._written]
         own = [d for a, d in self._written.items() if a[0] == query.collection and d is not None and _fits(query, d)]
         return sorted([*others, *own], key=lambda document: _place(query, document), reverse=query.descending)
+
+    async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        return [await self.find(replace(query, values=(*query.values, value))) for value in values]
 
     async def count(self, query: Query) -> int:
         return len(await self._asked(self._find(query)))

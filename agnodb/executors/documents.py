@@ -6,9 +6,23 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar, cast
 
-from agnodb.documents.store import Address, Capabilities, Document, DocumentStore, Index, Query, Refused, Write
+from agnodb.documents.batches import parts
+from agnodb.documents.store import (
+    Address,
+    Capabilities,
+    Document,
+    DocumentStore,
+    Index,
+    ListsAtOnce,
+    Query,
+    Refused,
+    Scalar,
+    Write,
+)
 from agnodb.documents.stores.recent import remembered
 from agnodb.errors import (
     AgnoDbError,
@@ -26,6 +40,7 @@ from agnodb.executors.threads import Threads
 
 T = TypeVar("T")
 
+_LISTS_AT_ONCE = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.25
 """Seconds between two rounds of compare and set: up to the first, then up to twice as long each, up to the longest."""
 
@@ -164,6 +179,20 @@ class DocumentExecutor(Persisting):
         self, query: Query, *, after: Document | None = None, offset: int = 0, limit: int | None = None
     ) -> list[Document]:
         return await self._ask("find", lambda store: store.find(query, after=after, offset=offset, limit=limit))
+
+    async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        """As the port has it."""
+        most = self.capabilities.lists
+        if most == 1:
+            queries = [replace(query, values=(*query.values, value)) for value in values]
+            return await self.state().together([partial(self.find, one) for one in queries], _LISTS_AT_ONCE)
+        found: list[list[Document]] = []
+        for part in parts(values, most):
+            found += await self._find_part(query, part)
+        return found
+
+    async def _find_part(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        return await self._ask("find", lambda store: cast(ListsAtOnce, store).find_each(query, values))
 
     async def count(self, query: Query) -> int:
         return await self._ask("count", lambda store: store.count(query))

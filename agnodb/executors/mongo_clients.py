@@ -10,14 +10,16 @@ import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from agnodb.awaiting import settled
 from agnodb.errors import MissingDriverError, WrongLoopError
 from agnodb.executors.blocking import BlockingLock
 from agnodb.mongo.executor import Change
+
+T = TypeVar("T")
 
 _WAY_OUT = "The db_client of this database belongs to another event loop. Pass db_url= instead."
 
@@ -38,6 +40,10 @@ class ClientState(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds`."""
+        ...
+
+    async def together(self, calls: Sequence[Callable[[], Awaitable[T]]], most: int) -> list[T]:
+        """What `calls` return; where one can wait for several, `most` are under way at once."""
         ...
 
 
@@ -62,6 +68,20 @@ class _LoopState:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    async def together(self, calls: Sequence[Callable[[], Awaitable[T]]], most: int) -> list[T]:
+        turns = asyncio.Semaphore(most)
+
+        async def in_turn(call: Callable[[], Awaitable[T]]) -> T:
+            async with turns:
+                return await call()
+
+        tasks = [asyncio.create_task(in_turn(call)) for call in calls]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 class LoopClients:
@@ -109,6 +129,9 @@ class _ProcessState:
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop
+
+    async def together(self, calls: Sequence[Callable[[], Awaitable[T]]], most: int) -> list[T]:
+        return [await call() for call in calls]
 
 
 class ProcessClients:

@@ -191,6 +191,9 @@ class TestOnlyInDynamoDb:
         assert await client.by(database.sessions.page(Page(limit=5))) == 3
         assert await client.by(database.sessions.page(Page(limit=5, page=2), session_type="agent")) == 3
         assert (await database.sessions.page(Page(limit=5)))[1] == sessions
+        # A list of runs for each session, and the runs of the one that has some.
+        runs = Page(limit=5, sort_by="created_at", sort_order="asc")
+        assert await client.by(database.sessions.page(runs, with_runs=True)) == 3 + 5 + 1
         await database.get_session("s00000")
         assert await client.by(database.get_session("s00000")) == 1
 

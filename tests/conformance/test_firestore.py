@@ -165,6 +165,9 @@ class TestOnlyInFirestore:
         assert await counted.by(database.sessions.page(Page(limit=5))) == page
         assert await counted.by(database.sessions.page(Page(limit=5, page=2), session_type="agent")) == page
         assert (await database.sessions.page(Page(limit=5)))[1] == sessions
+        runs = Page(limit=5, sort_by="created_at", sort_order="asc")
+        assert await counted.by(database.sessions.page(runs, with_runs=True)) == [*page, "run_query"]
+        assert (await database.sessions.page(runs, with_runs=True))[0][0].runs == [{}]
         await database.get_session("s00000")
         assert await counted.by(database.get_session("s00000")) == ["batch_get_documents"]
 
@@ -229,6 +232,9 @@ class TestOnlyInFirestore:
             stored = await database.sessions.get(key)
             assert stored is not None
             assert (stored.session_id, repr(stored.session_data)) == (key, repr(data))
+        for key in keys[-2:]:
+            await database.runs.upsert(a_run(f"r {key[-1]}", session_id=key, run_data={"of": key[-1]}))
+        assert await database.runs.of_sessions(keys) == {key: [{"of": key[-1]}] for key in keys[-2:]}
         found, total = await database.sessions.page(Page(), user_id="u" * 1_999)
         assert ({one.session_id for one in found}, total) == ({*keys}, len(keys))
         assert (await database.sessions.page(Page(), user_id="u" * 1_998))[1] == 0

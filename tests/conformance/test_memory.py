@@ -76,12 +76,12 @@ class TestOnlyInMemory:
             assert await other.sessions.get("s") is not None
         assert await AsyncInMemoryDb().sessions.get("s") is None
 
-    @pytest.mark.parametrize("sessions", [10, 1_000])
+    @pytest.mark.parametrize("sessions", [10, 1_000, 10_000])
     async def test_requests_do_not_grow_with_what_is_stored(self, sessions: int) -> None:
         database = AsyncInMemoryDb()
         for number in range(sessions):
-            await database.sessions.upsert(a_session(f"s{number:04}", created_at=number))
-        session, run = await database.sessions.get("s0000"), a_run("r", session_id="s0000")
+            await database.sessions.upsert(a_session(f"s{number:05}", created_at=number))
+        session, run = await database.sessions.get("s00000"), a_run("r", session_id="s00000")
         assert session is not None
         await database.runs.upsert(run)
 
@@ -94,6 +94,7 @@ class TestOnlyInMemory:
         assert await requests(database.runs.upsert(run)) == 1
         assert await requests(database.sessions.page(Page(limit=5, page=2))) == 2
         assert await requests(database.sessions.page(Page(limit=5), user_id="alice", session_type="agent")) == 2
+        assert await requests(database.sessions.page(Page(limit=5), with_runs=True)) == 3
 
     async def test_threads_lose_nothing(self) -> None:
         database = InMemoryDb()

@@ -130,6 +130,7 @@ class TestOnlyInRedis:
         assert await counted.by(database.runs.upsert(run)) == 1
         assert await counted.by(database.sessions.page(Page(limit=5, page=2))) == 2
         assert await counted.by(database.sessions.page(Page(limit=5), user_id="alice", session_type="agent")) == 2
+        assert await counted.by(database.sessions.page(Page(limit=20), with_runs=True)) == (2 if sessions == 10 else 3)
         await database.get_session("s00000")
         assert await counted.by(database.get_session("s00000")) == 1
 

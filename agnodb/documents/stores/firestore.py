@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Refused, Write
+from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Refused, Scalar, Write
 from agnodb.documents.stores import firestore_records as records
 from agnodb.documents.stores.firestore_clients import Requests
 from agnodb.documents.stores.long_texts import to_be_split
@@ -35,7 +35,7 @@ class FirestoreStore:
     """See `agnodb.documents.store.DocumentStore`. `connect` gives a client, async or not; `client` is one that was
     passed in, and is not closed here. `seen` is the same for all clients of a database."""
 
-    capabilities = Capabilities(batch=IN_COMMIT)
+    capabilities = Capabilities(batch=IN_COMMIT, lists=30)
 
     def __init__(self, seen: Seen[Stored], connect: Callable[[], Any], client: Any = None) -> None:
         self._seen, self._connect, self._given = seen, connect, client
@@ -73,15 +73,24 @@ class FirestoreStore:
         found = [await self._whole(one) for one in snapshots]
         return [document for document in found if document is not None]
 
+    async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        name = query.index.fields[-1]
+        found: dict[Scalar, list[Document]] = {value: [] for value in values}
+        for snapshot in await self._requests.query(self._query(query, one_of=values)):
+            document = await self._whole(snapshot)
+            if document is not None and document.fields.get(name) in found:
+                found[document.fields[name]].append(document)
+        return [found[value] for value in values]
+
     async def count(self, query: Query) -> int:
         ((answer,),) = await self._requests.query(self._query(query).count())
         return int(answer.value)
 
-    def _query(self, query: Query, after: Document | None = None) -> Any:
+    def _query(self, query: Query, after: Document | None = None, one_of: Sequence[Scalar] = ()) -> Any:
         from google.cloud.firestore import FieldFilter
 
         collection = self._requests.client.collection(f"{records.ROOT}/{query.collection}")
-        return records.query_on(collection, query, FieldFilter, after)
+        return records.query_on(collection, query, FieldFilter, after, one_of)
 
     async def _read(self, paths: Sequence[str], names: list[str] | None = None) -> dict[str, Any]:
         """Snapshots of the documents at `paths` that are there, or these fields of them."""

@@ -84,11 +84,17 @@ def indexed_as(value: Scalar) -> Scalar | float:
     return value if -(2**63) <= value < 2**63 else float(value)
 
 
-def query_on(collection: Any, query: Query, field_filter: Any, after: Document | None) -> Any:
-    """The query of Firestore's client that finds what `query` does, beyond `after`."""
+def query_on(
+    collection: Any, query: Query, field_filter: Any, after: Document | None, one_of: Sequence[Scalar] = ()
+) -> Any:
+    """The query of Firestore's client that finds what `query` does, beyond `after`; with any of `one_of` as its last
+    value, where there are some: thirty at most."""
     sort, direction = f"fields.{query.index.sort}", "DESCENDING" if query.descending else "ASCENDING"
-    for name, value in zip(query.index.fields, query.values, strict=True):
+    for name, value in zip(query.index.fields, query.values, strict=not one_of):
         collection = collection.where(filter=field_filter(f"fields.{name}", "==", indexed_as(value)))
+    if one_of:
+        among = [*dict.fromkeys(map(indexed_as, one_of))]
+        collection = collection.where(filter=field_filter(f"fields.{query.index.fields[-1]}", "in", among))
     for bound, operator in ((query.low, ">="), (query.high, "<=")):
         if bound is not None:
             collection = collection.where(filter=field_filter(sort, operator, indexed_as(bound)))

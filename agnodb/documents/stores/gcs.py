@@ -12,10 +12,11 @@ whatever its version.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby, islice
 from typing import Any
 
-from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Write
+from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Scalar, Write
 from agnodb.documents.stores.gcs_batches import Batch, write_one
 from agnodb.documents.stores.gcs_names import Names, Order
 from agnodb.documents.stores.gcs_objects import Objects, age
@@ -28,7 +29,7 @@ _MOST = 1_000
 class GcsStore:
     """See `agnodb.documents.store.DocumentStore`. `connect` gives the bucket of the client."""
 
-    capabilities = Capabilities(batch=100, blocking=True, threads=8)
+    capabilities = Capabilities(batch=100, lists=16, blocking=True, threads=8)
 
     def __init__(self, connect: Callable[[], Any], prefix: str) -> None:
         self._names, self._objects = Names(prefix), Objects(connect)
@@ -55,6 +56,15 @@ class GcsStore:
             if not some:
                 break
         return found
+
+    async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        def places(value: Scalar) -> list[tuple[Order, str, Any]]:
+            return [*self._places_of(replace(query, values=(*query.values, value)))]
+
+        listed = self._objects.together(places, values)
+        of_all = [place for of_one in listed for place in of_one]
+        found = iter(self._objects.together(lambda place: self._placed(query, *place), of_all))
+        return [[one for one in islice(found, len(of_one)) if one is not None] for of_one in listed]
 
     async def count(self, query: Query) -> int:
         return sum(1 for _ in self._places_of(query))

@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Write
+from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Scalar, Write
 from agnodb.documents.stores.json_text import document_in, text_of
 from agnodb.documents.stores.memory import MemoryStore
 from agnodb.errors import ConfigurationError, StorageError, UnavailableError
@@ -72,7 +72,7 @@ class JsonFileStore:
     Locks are those of `flock`: the folder is on a disk of this machine, or on a file system that has them.
     """
 
-    capabilities = Capabilities(blocking=True, batch=10_000)
+    capabilities = Capabilities(blocking=True, batch=10_000, lists=1_000)
 
     def __init__(self, folder: Path, *, beside_agnos: bool = False) -> None:
         """`beside_agnos`: agno's own files may be there, and are let alone."""
@@ -111,6 +111,11 @@ class JsonFileStore:
         with self._locked():
             self._refresh()
             return await self._held.find(query, after=after, offset=offset, limit=limit)
+
+    async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        with self._locked():
+            self._refresh()
+            return await self._held.find_each(query, values)
 
     async def count(self, query: Query) -> int:
         with self._locked():

@@ -9,6 +9,7 @@ import secrets
 import threading
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -72,7 +73,7 @@ def _entry(index: Index, document: Document | None) -> tuple[tuple[Scalar, ...],
 class MemoryStore:
     """See `agnodb.documents.store.DocumentStore`. One for all threads and event loops of a process."""
 
-    capabilities = Capabilities(shared=False)
+    capabilities = Capabilities(lists=1_000, shared=False)
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or secrets.token_hex(8)
@@ -139,6 +140,9 @@ class MemoryStore:
                 begin = min(first + offset, last)
                 chosen = entries[begin : last if limit is None else min(begin + limit, last)]
             return [collection.documents[key] for _, key in chosen]
+
+    async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        return [await self.find(replace(query, values=(*query.values, value))) for value in values]
 
     async def count(self, query: Query) -> int:
         with self._lock:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agnodb.awaiting import settled
-from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Refused, Write
+from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Refused, Scalar, Write
 from agnodb.documents.stores.entries import bounds, entries, list_name
 from agnodb.documents.stores.redis_clients import translate
 from agnodb.documents.stores.redis_scripts import COUNT, FIND, GET, WRITE, Script
@@ -51,7 +52,7 @@ def _json(value: Any) -> str:
 class RedisStore:
     """See `agnodb.documents.store.DocumentStore`. `client` is one of redis-py's, of a server or of a cluster."""
 
-    capabilities = Capabilities(expires=True)
+    capabilities = Capabilities(lists=50, expires=True)
 
     def __init__(self, client: Any, keys: Keyspace) -> None:
         self._client, self._keys = client, keys
@@ -84,10 +85,21 @@ class RedisStore:
     async def find(
         self, query: Query, *, after: Document | None = None, offset: int = 0, limit: int | None = None
     ) -> list[Document]:
+        (found,) = await self._found([query], after, offset, limit)
+        return found
+
+    async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
+        return await self._found([replace(query, values=(*query.values, value)) for value in values])
+
+    async def _found(
+        self, queries: Sequence[Query], after: Document | None = None, offset: int = 0, limit: int | None = None
+    ) -> list[list[Document]]:
+        """What each of `queries` finds, which have one collection, order and bounds."""
+        query = queries[0]
         numbers = (str(offset), str(-1 if limit is None else limit), "1" if query.descending else "0")
         given = (self._keys.head(query.collection), *_bounds(query, after), *numbers)
-        found = await self._run(FIND, [self._keys.list(query)], given)
-        return [_document(*stored) for stored in found]
+        found = await self._run(FIND, [*map(self._keys.list, queries)], given)
+        return [[_document(*stored) for stored in of_one] for of_one in found]
 
     async def count(self, query: Query) -> int:
         given = (self._keys.head(query.collection), *_bounds(query))

@@ -41,39 +41,42 @@ end
 return found
 """
 
-# KEYS: a list. ARGV: head, low, high, offset, limit (-1: all), whether descending. Keys and what is stored of each.
+# KEYS: lists. ARGV: head, low, high, offset, limit (-1: all), whether descending. For each list the keys, and what is
+# stored of them.
 _FIND = (
     _SWEEP
     + """
 local head, low, high, offset, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local descending = ARGV[6] == '1'
-local all = low == '-' and high == '+'
-sweep(head)
-while true do
-  local members
-  if limit == 0 then
-    members = {}
-  elseif all then
+local function members(list)
+  if limit == 0 then return {} end
+  if low == '-' and high == '+' then
     local last = limit < 0 and -1 or offset + limit - 1
-    members = redis.call(descending and 'ZREVRANGE' or 'ZRANGE', KEYS[1], offset, last)
-  elseif descending then
-    members = redis.call('ZREVRANGEBYLEX', KEYS[1], high, low, 'LIMIT', offset, limit)
-  else
-    members = redis.call('ZRANGEBYLEX', KEYS[1], low, high, 'LIMIT', offset, limit)
+    return redis.call(descending and 'ZREVRANGE' or 'ZRANGE', list, offset, last)
   end
-  local found, gone = {}, false
-  for number, member in ipairs(members) do
-    local key = string.sub(member, string.find(member, '\\0', 1, true) + 1)
-    local stored = redis.call('HMGET', head .. 'doc:' .. key, 'version', 'body', 'fields')
-    if stored[1] then
-      found[number] = {key, stored[1], stored[2], stored[3]}
-    else
-      redis.call('ZREM', KEYS[1], member)
-      gone = true
-    end
-  end
-  if not gone then return found end
+  if descending then return redis.call('ZREVRANGEBYLEX', list, high, low, 'LIMIT', offset, limit) end
+  return redis.call('ZRANGEBYLEX', list, low, high, 'LIMIT', offset, limit)
 end
+local function documents(list)
+  while true do
+    local found, gone = {}, false
+    for number, member in ipairs(members(list)) do
+      local key = string.sub(member, string.find(member, '\\0', 1, true) + 1)
+      local stored = redis.call('HMGET', head .. 'doc:' .. key, 'version', 'body', 'fields')
+      if stored[1] then
+        found[number] = {key, stored[1], stored[2], stored[3]}
+      else
+        redis.call('ZREM', list, member)
+        gone = true
+      end
+    end
+    if not gone then return found end
+  end
+end
+sweep(head)
+local all = {}
+for number, list in ipairs(KEYS) do all[number] = documents(list) end
+return all
 """
 )
 

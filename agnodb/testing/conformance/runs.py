@@ -45,6 +45,16 @@ class RunConformance:
             assert (await db.runs.get(text)).session_id == text
         assert await db.runs.of_sessions(ODD_TEXT) == {text: [{"t": text}] for text in ODD_TEXT}
 
+    async def test_the_runs_of_many_sessions_are_each_in_order(self, db: Any) -> None:
+        for session in ("s", "t", "u" * 400):
+            await db.sessions.upsert(a_session(session))
+        for number, session in enumerate(("t", "s", "t", "u" * 400, "s", "t")):
+            await db.runs.upsert(a_run(f"r{number}", session_id=session, run_data={"n": number}))
+        asked = ["t", *(f"nothing {number}" for number in range(70)), "s", "t", "u" * 400, "u" * 399]
+        found = await db.runs.of_sessions(asked)
+        told = {session[:1]: [run["n"] for run in runs] for session, runs in found.items()}
+        assert told == {"t": [0, 2, 5], "s": [1, 4], "u": [3]}
+
     async def test_an_unknown_run_is_none(self, db: Any) -> None:
         assert await db.runs.get("nothing") is None
         assert not await db.runs.delete("nothing")

@@ -14,6 +14,8 @@ from agnodb.testing.firestore.values import field, kind, number, path_of, put, s
 
 _OPERATORS = StructuredQuery.FieldFilter.Operator
 _UNARY = StructuredQuery.UnaryFilter.Operator
+_EQUALITIES = (_OPERATORS.EQUAL, _OPERATORS.IN)
+"""One of several values is looked for as each by itself."""
 NAME = "__name__"
 Part = tuple[str, str]
 """A field of an index, and its direction."""
@@ -159,7 +161,7 @@ def check_index(query: Any, indexes: Mapping[str, Sequence[Sequence[Part]]]) -> 
     equal = {
         one.field_filter.field.field_path
         for one in _filters(query.where)
-        if one.WhichOneof("filter_type") == "field_filter" and one.field_filter.op == _OPERATORS.EQUAL
+        if one.WhichOneof("filter_type") == "field_filter" and one.field_filter.op in _EQUALITIES
     }
     sorts = [(path, "DESCENDING" if down else "ASCENDING") for path, down in _orders(query)]
     if sorts[-1][0] == NAME and (len(sorts) == 1 or sorts[-1][1] == sorts[-2][1]):
