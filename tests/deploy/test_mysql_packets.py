@@ -11,7 +11,7 @@ import pytest
 from pymysql.protocol import FieldDescriptorPacket
 
 from agnodb import AsyncMySQLDb
-from agnodb.errors import OwnershipError
+from agnodb.errors import NotFoundError, OwnershipError
 from agnodb.executors.on_driver import ON_DRIVER
 from agnodb.filters import Page
 from agnodb.records.memories import MemoryRecord
@@ -42,11 +42,14 @@ class Packets:
 
     def __init__(self, db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent: list[list[str]] = []
+        self.last = ""
+        """The whole of the last packet."""
         direct: Any = db.db_engine.sync_engine.get_execution_options()[ON_DRIVER]
         send, fetch = direct.send, direct.fetch
 
         def counted(connection: Any, packet: Any, last: bool) -> Any:
             self.sent.append([(text if isinstance(text, str) else text[0]).split()[0] for text in packet])
+            self.last = ";".join(map(str, packet))
             return send(connection, packet, last)
 
         async def fetched(connection: Any, text: str, values: Any) -> Any:
@@ -61,7 +64,8 @@ class Packets:
         return sent
 
 
-WRITTEN = [["BEGIN", "UPDATE", "INSERT", "SELECT", "COMMIT"]]
+WRITTEN = [["BEGIN", "INSERT", "SELECT", "COMMIT"]]
+SAVED = [["BEGIN", "UPDATE", "INSERT", "SELECT", "COMMIT"]]
 
 
 async def test_a_write_is_one_round_trip(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,20 +80,25 @@ async def test_a_write_is_one_round_trip(db: AsyncMySQLDb, monkeypatch: pytest.M
     assert not await db.memories.delete("m")
 
 
-async def test_a_large_document_is_sent_once(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
-    packets, large = Packets(db, monkeypatch), MemoryRecord(memory_id="m", memory="x" * 200_000, user_id="alice")
+async def test_a_large_document_of_a_session_is_sent_once(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    packets, large = Packets(db, monkeypatch), {"tea": "x" * 200_000}
+    held = SessionRecord(session_id="s", session_type="agent", agent_id="a", session_data=large)
     for change in ("INSERT", "UPDATE"):
-        assert await db.memories.upsert(large)
+        assert await db.sessions.upsert(held)
         assert packets.taken() == [["BEGIN", "SELECT"], [change, "SELECT", "COMMIT"]]
 
 
-async def test_a_new_run_too(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_new_run_is_one_too_and_its_document_is_sent_once(
+    db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await db.sessions.upsert(SessionRecord(session_id="s", session_type="agent", agent_id="a"))
     packets = Packets(db, monkeypatch)
-    run = RunRecord(run_id="r", session_id="s", run_type="agent", run_data={"content": "tea"})
-    for _ in ("new", "there"):
-        assert (await db.runs.upsert(run)).run_index == 0
-        assert packets.taken() == [["BEGIN", "UPDATE", "UPDATE", "INSERT", "SELECT", "COMMIT"]]
+    for run_id, size in (("short", 1), ("long", 200_000)):
+        run = RunRecord(run_id=run_id, session_id="s", run_type="agent", run_data={"content": "tea " * size})
+        for _ in ("new", "there"):
+            assert (await db.runs.upsert(run)).run_index == (size > 1)
+            assert packets.taken() == [["BEGIN", "UPDATE", "INSERT", "SELECT", "COMMIT"]]
+            assert packets.last.count("content") == 1
 
 
 async def test_a_save_of_a_session_is_one_and_two_over_what_others_wrote(
@@ -98,10 +107,10 @@ async def test_a_save_of_a_session_is_one_and_two_over_what_others_wrote(
     packets = Packets(db, monkeypatch)
     held = SessionRecord(session_id="s", session_type="agent", agent_id="a", session_data={"n": 1})
     await db.sessions.upsert(held)
-    assert packets.taken() == WRITTEN
+    assert packets.taken() == SAVED
     unread = SessionRecord(session_id="s", session_type="agent", agent_id="a", session_data={"m": 2}, updated_at=1)
     await db.sessions.upsert(unread)
-    assert packets.taken() == [*WRITTEN, ["BEGIN", "UPDATE", "SELECT", "COMMIT"]]
+    assert packets.taken() == [*SAVED, ["BEGIN", "UPDATE", "SELECT", "COMMIT"]]
     renamed = await db.sessions.rename("s", "tea")
     assert packets.taken() == [["BEGIN", "UPDATE", "SELECT", "COMMIT"]]
     assert renamed is not None
@@ -110,15 +119,24 @@ async def test_a_save_of_a_session_is_one_and_two_over_what_others_wrote(
     assert packets.taken() == [["UPDATE"]]
 
 
-async def test_what_is_refused_is_locked_before_it_is_told(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
-    await db.memories.upsert(TEA)
+async def test_a_refusal_is_one_round_trip_too(db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = await db.memories.upsert(TEA)
     packets = Packets(db, monkeypatch)
     with pytest.raises(OwnershipError):
         await db.memories.upsert(MemoryRecord(memory_id="m", memory="stolen", user_id="bob"))
-    assert packets.taken()[:3] == [*WRITTEN, ["BEGIN", "SELECT"], ["COMMIT"]]
-    found = await db.memories.get("m")
-    assert found is not None
-    assert found.memory == "tea"
+    assert packets.taken() == WRITTEN
+    assert await db.memories.get("m") == stored
+
+
+async def test_what_may_not_be_written_for_its_session_is_locked_before_it_is_told(
+    db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packets = Packets(db, monkeypatch)
+    with pytest.raises(NotFoundError):
+        await db.runs.upsert(RunRecord(run_id="r", session_id="none", run_type="agent", run_data={}))
+    first, *others = packets.taken()
+    assert first == ["BEGIN", "UPDATE", "INSERT", "SELECT", "COMMIT"]
+    assert others == [["BEGIN", "UPDATE", "SELECT", "SELECT"], ["COMMIT"], ["SELECT"]]
 
 
 async def test_who_inserts_at_the_same_moment_is_waited_for(

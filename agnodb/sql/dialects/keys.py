@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.sql import visitors
 
 from agnodb.errors import DuplicateKeyError, NotFoundError
-from agnodb.sql.dialects.steps import KEYS, Changed, Put, Step, among, key_of
+from agnodb.sql.dialects.many_rows import Put
+from agnodb.sql.dialects.steps import KEYS, Changed, Step, among, key_of
 from agnodb.sql.executor import Ask, Row
 
 

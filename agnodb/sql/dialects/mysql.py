@@ -41,7 +41,8 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.dml import ReturningInsert
 
 from agnodb.sql.dialects.base import LIKE_ESCAPE, Dialect
-from agnodb.sql.dialects.steps import Absent, Changed, NumberedRun, Put, Upsert, as_values, excluded
+from agnodb.sql.dialects.many_rows import Absent, Put
+from agnodb.sql.dialects.steps import Changed, NumberedRun, Upsert, as_values, excluded
 from agnodb.sql.executor import Steps
 from agnodb.sql.ownership import may_write
 
@@ -181,8 +182,9 @@ class MySQLDialect(Dialect):
         mine = (sessions.c.session_id == session_id, may_write(sessions, values["user_id"]))
         counter, stored = sessions.c.agnodb_run_counter, runs.c.run_id == values["run_id"]
         last = select(func.max(runs.c.run_index)).where(runs.c.session_id == session_id).scalar_subquery()
-        following = func.greatest(func.coalesce(counter, 0), func.coalesce(last + 1, 0)) + literal(1, BigInteger)
-        number = select(counter - 1).where(mine[0]).scalar_subquery()
+        zero, one = literal_column("0", BigInteger), literal_column("1", BigInteger)
+        following = func.greatest(func.coalesce(counter, zero), func.coalesce(last + one, zero)) + one
+        number = select(counter - one).where(mine[0]).scalar_subquery()
         writable = select(sessions.c.session_id).where(*mine)
         upsert = Upsert(runs, {**values, "run_index": number}, update, where, self.inserted, self.at_once)
         plan = NumberedRun(

@@ -10,13 +10,12 @@ the row is read after it. That needs a database that counts a row which an UPDAT
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-import orjson
 from sqlalchemy import (
-    JSON,
     BindParameter,
     Column,
     ColumnElement,
@@ -25,7 +24,7 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
-    Text,
+    UniqueConstraint,
     Update,
     and_,
     bindparam,
@@ -35,7 +34,6 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.mysql import insert as mysql_insert
@@ -55,11 +53,13 @@ def excluded(name: str) -> ColumnElement[Any]:
     return literal_column(_EXCLUDED + name)
 
 
-def _given(expression: Any, values: Mapping[str, ColumnElement[Any]]) -> Any:
+def _given(expression: Any, values: Mapping[str, ColumnElement[Any]], bound: Mapping[str, Any] | None = None) -> Any:
+    """`expression` with `values` for what was `excluded`, and what `bound` has for binds."""
+
     def replaced(element: Any, **_: Any) -> Any:
         if getattr(element, "is_literal", False) and element.name.startswith(_EXCLUDED):
             return values[element.name.removeprefix(_EXCLUDED)]
-        return None
+        return bound.get(element.key) if bound and isinstance(element, BindParameter) else None
 
     if not hasattr(expression, "get_children"):
         return expression
@@ -69,9 +69,11 @@ def _given(expression: Any, values: Mapping[str, ColumnElement[Any]]) -> Any:
 class Step:
     """One statement, and which of the parameters are its own."""
 
-    def __init__(self, statement: Any) -> None:
+    def __init__(self, statement: Any, *parts: Any) -> None:
+        """`parts` are those of the statement that SQLAlchemy does not find in it."""
         self._statement: Executable = statement
-        self._names = {part.key for part in visitors.iterate(statement) if isinstance(part, BindParameter)}
+        found = chain.from_iterable(map(visitors.iterate, (statement, *parts)))
+        self._names = {part.key for part in found if isinstance(part, BindParameter)}
 
     def __call__(self, parameters: Mapping[str, Any], **further: Any) -> Statement:
         """With its own of these parameters."""
@@ -91,30 +93,31 @@ def among(key: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _set(statement: Update, table: Table, values: Mapping[Any, Any]) -> Update:
-    """`statement` with SET, whose assignments see those to their left: who reads a column goes before who sets it."""
+    """`statement` with SET."""
+    return statement.ordered_values(*_ordered(table, values))
+
+
+def _ordered(table: Table, values: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """Assignments see those to their left: who reads a column goes before who sets it."""
     left = {getattr(name, "name", name): value for name, value in values.items()}
     read = {name: _columns_of(value, table) for name, value in left.items()}
     ordered: list[tuple[Any, Any]] = []
     while left:
         name = next((n for n in left if not any(n in read[other] for other in left if other != n)), next(iter(left)))
         ordered.append((table.c[name], left.pop(name)))
-    return statement.ordered_values(*ordered)
+    return ordered
+
+
+def has_further_keys(table: Table) -> bool:
+    """Whether rows of `table` are unique by more than their key."""
+    unique = any(isinstance(each, UniqueConstraint) for each in table.constraints)
+    return unique or any(index.unique for index in table.indexes)
 
 
 def _columns_of(value: Any, table: Table) -> set[str]:
     if not hasattr(value, "get_children"):
         return set()
     return {c.name for c in visitors.iterate(value) if isinstance(c, Column) and c.table is table}
-
-
-def _row_binds(table: Table, columns: Sequence[str]) -> dict[str, ColumnElement[Any]]:
-    kinds = {name: table.c[name].type for name in columns}
-    return {n: bindparam(f"row_{n}", type_=Text() if isinstance(kind, JSON) else kind) for n, kind in kinds.items()}
-
-
-def _of_rows(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> list[dict[str, Any]]:
-    """Parameters for `_row_binds`."""
-    return [{f"row_{name}": row[name] for name in columns} for row in rows]
 
 
 def _error_code(error: Exception) -> Any:
@@ -184,6 +187,12 @@ class Changed:
         return ask(self._lock(parameters))[0].rows
 
 
+def _whether(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[Any]:
+    one: ColumnElement[Any] = literal_column("1")
+    zero: ColumnElement[Any] = literal_column("0")
+    return case((and_(*conditions), one), else_=zero) if conditions else one
+
+
 def as_values(table: Table, values: Mapping[str, ColumnElement[Any]]) -> Insert:
     """INSERT of a row whose values are expressions."""
     return insert(table).values(dict(values))
@@ -210,8 +219,7 @@ class Upsert:
         mine = key == self.values[key.name]
         conditions = [given for given in (self.where, self.allowed) if given is not None]
         where = [_given(condition, self.values) for condition in conditions]
-        allowed = case((and_(*where), 1), else_=0) if where else literal_column("1")
-        self._lock = Step(select(allowed).where(mine).with_for_update())
+        self._lock = Step(select(_whether(where)).where(mine).with_for_update())
         self._insert = Step(self.inserted(self.table, self.values))
         absent = [] if self.allowed is None else [self.allowed]
         missing = select(*self.values.values()).where(~exists().where(mine).correlate(None), *absent)
@@ -222,11 +230,39 @@ class Upsert:
             changed = _set(update(self.table).where(mine), self.table, values)
             self._change, self._change_allowed = Step(changed), Step(changed.where(*where))
         self._read = Step(select(*(returning or (key,))).where(mine))
+        self._put = self._put_by_key(returning or (key,)) if self._is_lasting() else None
         self._stored, self._nulls = None, frozenset[int]()
         if self.stored is not None:
             self._stored, columns = Step(self.stored), self.stored.exported_columns
             self._nulls = frozenset(n for n, (a, b) in enumerate(zip(returning, columns, strict=True)) if a is not b)
         return self
+
+    def _is_lasting(self) -> bool:
+        """Whether `where` says after the change what it said before: the owner, whom it may ask for, is kept."""
+        if not self.at_once or not self.update or self.stored is not None or has_further_keys(self.table):
+            return False
+        asked = set() if self.where is None else _columns_of(self.where, self.table)
+        return asked.isdisjoint(self.update.keys() - {"user_id"})
+
+    def _put_by_key(self, returning: Sequence[Any]) -> tuple[Step, Step]:
+        """The row with each value in it once, and what tells whether that was done. A row that may not be changed is
+        set to what it holds; either way it is locked from then on."""
+        new: Any = mysql_insert(self.table)
+        values = {name: new.inserted[name] for name in self.values}
+        bound = {each.key: values[name] for name, each in self.values.items() if isinstance(each, BindParameter)}
+        changes = {name: _given(value, values, bound) for name, value in (self.update or {}).items()}
+        if self.where is not None:
+            same, kept = _given(self.where, values, bound), self.table.c
+            changes = {name: case((same, value), else_=kept[name]) for name, value in changes.items()}
+        if self.allowed is None:
+            made = new.values(self.values)
+        else:
+            made = new.from_select(list(self.values), select(*self.values.values()).where(self.allowed))
+        put = made.on_duplicate_key_update([(column.name, value) for column, value in _ordered(self.table, changes)])
+        key = key_of(self.table)
+        allowed = _whether([] if self.where is None else [_given(self.where, self.values)])
+        read = select(*returning, allowed).where(key == self.values[key.name])
+        return Step(put, *changes.values()), Step(read)
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
@@ -236,6 +272,12 @@ class Upsert:
     def in_one(self, ask: Ask, parameters: Mapping[str, Any], *before: Statement) -> Sequence[Row] | None:
         """As `run`, without waiting for an answer; None where that decides nothing, and nothing is written: the row may
         not be changed, another has just inserted it, or it is too large."""
+        if self._put is not None:
+            put, told = self._put
+            *_, written, found = ask(*before, put(parameters), told(parameters), last=True)
+            if not written.rowcount:
+                return None
+            return [row[:-1] for row in found.rows if row[-1]]
         if sum(len(value) for value in parameters.values() if isinstance(value, str)) > _LARGE:
             return None
         read = (self._stored or self._read)(parameters)
@@ -299,65 +341,3 @@ class NumberedRun:
         if not advanced.rowcount and not writable.rows:
             return ()
         return self.upsert.decided(ask, parameters, locked)
-
-
-@dataclass
-class Absent:
-    """INSERT ... ON CONFLICT DO NOTHING of the rows in the bind `name`, a JSON array of objects.
-
-    Answers with the keys that were not there when it began: of two that insert a row at once, both may.
-    """
-
-    table: Table
-    columns: list[str]
-    name: str
-
-    def ready(self, returning: Sequence[Any]) -> Absent:
-        """With the statements built."""
-        self._key = key_of(self.table)
-        self._known = Step(select(self._key).where(among(self._key)))
-        new = mysql_insert(self.table).values(_row_binds(self.table, self.columns))
-        same = next(self.table.c[name] for name in self.columns if name != self._key.name)
-        self._insert = new.on_duplicate_key_update({same.name: same})
-        return self
-
-    def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        """See `Steps`."""
-        rows = orjson.loads(parameters[self.name])
-        keys = [row[self._key.name] for row in rows]
-        known = {row[0] for row in ask(self._known(parameters, **{KEYS: keys}))[0].rows}
-        ask((self._insert, _of_rows(rows, self.columns)), last=True)
-        return [(key,) for key in keys if key not in known]
-
-
-@dataclass
-class Put:
-    """INSERT ... ON CONFLICT (`unique`) DO UPDATE of all but `keep`, for the rows in the bind `name`, a JSON array of
-    objects; without `unique` a mere INSERT."""
-
-    table: Table
-    columns: list[str]
-    name: str
-    unique: list[str]
-    keep: list[str]
-
-    def ready(self, returning: Sequence[Any]) -> Put:
-        """With the statements built."""
-        new = mysql_insert(self.table).values(_row_binds(self.table, self.columns))
-        update = {n: new.inserted[n] for n in self.columns if n not in (*self.unique, *self.keep)}
-        self._put = new.on_duplicate_key_update(update) if self.unique else new
-        self._read = None
-        if returning:
-            key = tuple_(*(self.table.c[n] for n in self.unique))
-            self._read = Step(select(*returning).where(among(key)))
-        return self
-
-    def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        """See `Steps`."""
-        rows = orjson.loads(parameters[self.name])
-        put = (self._put, _of_rows(rows, self.columns))
-        if self._read is None:
-            ask(put, last=True)
-            return ()
-        keys = [tuple(row[name] for name in self.unique) for row in rows]
-        return ask(put, self._read(parameters, **{KEYS: keys}), last=True)[-1].rows
