@@ -35,9 +35,9 @@ def iso_utc(moment: datetime | str) -> str:
             raise InvalidValueError("A time must be ISO 8601 text.", detail=repr(text)) from error
         if _SORTABLE.fullmatch(text):
             return text
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    if moment.tzinfo is not UTC:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")
 
 
 def iso_utc_from(moment: datetime | str) -> str:

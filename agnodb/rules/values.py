@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from agnodb.errors import InvalidValueError
-from agnodb.text import encode_text
+from agnodb.text import TEXT_MARKER, encode_text
 
 INT64 = 2**63
 MAX_KEY_BYTES = 2000
@@ -17,7 +17,9 @@ MAX_KEY_BYTES = 2000
 def text_in(value: Any) -> str:
     """A value for a text column. Enums give their value; text that no column can hold is escaped (see `codec`)."""
     if type(value) is str:
-        return encode_text(value)
+        # What nearly all texts are, without a further call.
+        plain = value.isascii() and "\0" not in value and not value.startswith(TEXT_MARKER)
+        return value if plain else encode_text(value)
     if isinstance(value, Enum):
         value = value.value
     if not isinstance(value, str):

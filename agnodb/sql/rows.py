@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, ColumnElement, Date, Table, bindparam
@@ -32,6 +33,8 @@ class RowMap(Generic[R]):
         self.columns: tuple[Column[Any], ...] = tuple(table.c[name] for name in self._fields)
         # A NOT NULL document that is None is stored as JSON null, as agno does; any other is refused.
         self._in = {c.name: (_bind_name(c.name), _binder(c, dialect), not c.nullable) for c in self.columns}
+        self._checks = tuple((name, *self._in[name][1:]) for name in self._fields)
+        self._values = attrgetter(*self._fields.values())
         self._positions = {c.name: place for place, c in enumerate(self.columns)}
         self._names = tuple(self._fields.values())
         kinds = [(place, _reader(column)) for place, column in enumerate(self.columns)]
@@ -83,14 +86,15 @@ class RowMap(Generic[R]):
             made[bound] = convert(value) if value is not None or required else None
         return made
 
-    def row(self, record: R, **values: Any) -> dict[str, Any]:
-        """Column name -> value for the database, of a record whose fields are those or its own. See `parameters`."""
-        row = {}
-        for name, field in self._fields.items():
-            _, convert, required = self._in[name]
-            value = values[name] if name in values else getattr(record, field)
-            row[name] = convert(value) if value is not None or required else None
-        return row
+    def row(self, record: R, **stored: Any) -> dict[str, Any]:
+        """Column name -> value for the database, of a record, but for those that are `stored` as given. See
+        `parameters`."""
+        row = {
+            name: convert(value) if value is not None or required else None
+            for (name, convert, required), value in zip(self._checks, self._values(record), strict=True)
+            if name not in stored
+        }
+        return row | stored
 
     def values(self, record: R) -> dict[str, Any]:
         """Column name -> value of a record."""
