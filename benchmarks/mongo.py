@@ -136,11 +136,10 @@ class Mongo:
         counts.statements = counts.round_trips = self._commands.sent - before
 
     async def prepare(self, sides: Iterable[Side], data: Data) -> None:
-        """agno's adapter writes what it reads, agnodb is given copies of that, and the floor the rows."""
+        """agno's adapter writes what it reads, agnodb opens copies of it in place, the floor is given the rows."""
         for side in sides:
-            if isinstance(side, Facade):
-                await side.db._create_all_tables()
             if side.name == "agno":
+                await side.db._create_all_tables()  # type: ignore[attr-defined]
                 for item in data.sessions():
                     await side.upsert_session(item)
                 for item in data.runs():
@@ -155,7 +154,10 @@ class Mongo:
                     continue
                 collection.create_index(KEYS[table], unique=True)
                 collection.insert_many([_document(item) for item in items])
-            self._client[side.schema].agno_runs.create_index([("session_id", 1), ("run_index", 1)])
+            if isinstance(side, Facade):
+                await side.db._create_all_tables()
+            else:
+                self._client[side.schema].agno_runs.create_index([("session_id", 1), ("run_index", 1)])
 
     async def stored(self, side: Side, table: str, key: str) -> Mapping[str, Any]:
         found = self._client[side.schema][f"agno_{table}"].find_one({KEYS[table]: key}) or {}

@@ -18,8 +18,8 @@ from agnodb.errors import (
     UnsupportedOperationError,
 )
 
-TOO_LARGE = 10334
-"""The code of a document that is."""
+TOO_LARGE = (10334, 4568)
+"""The codes of a document that is: of one that is written or answered, and of one that `$lookup` makes."""
 _TOO_LARGE = "A document must not exceed 16 MB."
 _REFUSED = "The database refused the user or the password."
 _NO_RIGHT = "The database user lacks a right that this needs."
@@ -31,7 +31,7 @@ _CODES: dict[int, tuple[type[AgnoDbError], str | None]] = {
     18: (ConfigurationError, _REFUSED),
     20: (UnsupportedOperationError, "The server has no transactions: they need a replica set."),
     121: (InvalidValueError, None),  # a validator
-    TOO_LARGE: (InvalidValueError, _TOO_LARGE),
+    **dict.fromkeys(TOO_LARGE, (InvalidValueError, _TOO_LARGE)),
     11000: (DuplicateKeyError, None),
     17280: (InvalidValueError, None),  # an index key that is too large
     8000: (ConfigurationError, _REFUSED),

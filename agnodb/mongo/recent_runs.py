@@ -8,7 +8,6 @@ knows of no version is not seen.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from functools import partial
 
 from agnodb import codec
@@ -25,7 +24,7 @@ ORDER = ("run_index", "created_at", "run_id")
 _BITS = 62
 # A second server may have added some since; whoever knows much less reads all, run by run.
 _MOST = 2 * MOST_RECENT
-_RUN, _NUMBER, _BEFORE = "agnodb_run", "agnodb_number", "agnodb_before"
+_RECENT, _BEFORE = "agnodb_recent", "agnodb_before"
 
 
 def new_version() -> int:
@@ -39,7 +38,8 @@ ANY_VERSION = {"$toLong": {"$floor": {"$multiply": [{"$rand": {}}, 2**53]}}}
 
 def stages(runs: str, known: KnownRuns) -> list[Document]:
     """The stages after those that find the session: its recent runs, of the collection `runs`, and what tells whether
-    the others are the known ones. The first run comes with the session, the others alone: a document holds 16 MB."""
+    the others are the known ones. All of it is one document, of 16 MB at most: where that is too little, whoever
+    asks reads the runs one by one."""
     versions = [token for token in known.recent if isinstance(token, int)]
     unknown = {"$cond": [{"$in": [f"${VERSION}", versions]}, "$$REMOVE", "$run_data"]}
     after = [] if known.last == FIRST_PLACE else [{"$match": {"run_index": {"$not": {"$lte": known.last}}}}]
@@ -54,20 +54,16 @@ def stages(runs: str, known: KnownRuns) -> list[Document]:
         {"$match": {"run_index": {"$lte": known.last}}},
         {"$group": {"_id": None, "count": {"$sum": 1}, "total": total}},
     ]
-    of_session = joined(runs, "session_id")
-    told = [{"$lookup": {**of_session, "pipeline": before, "as": _BEFORE}}] if known.count else []
-    return [
-        *told,
-        {"$lookup": {**of_session, "pipeline": recent, "as": _RUN}},
-        {"$unwind": {"path": f"${_RUN}", "includeArrayIndex": _NUMBER, "preserveNullAndEmptyArrays": True}},
-        {"$replaceWith": {"$cond": [{"$gt": [f"${_NUMBER}", 0]}, {_RUN: f"${_RUN}"}, "$$ROOT"]}},
-    ]
+    stages = [{"$lookup": {**joined(runs, "session_id"), "pipeline": recent, "as": _RECENT}}]
+    if known.count:
+        stages.append({"$lookup": {**joined(runs, "session_id"), "pipeline": before, "as": _BEFORE}})
+    return stages
 
 
-def read(rows: Sequence[Document], known: KnownRuns) -> list[StoredRun] | None:
-    """The recent runs of the documents that were found; None where the others are not the known ones."""
-    runs = [row[_RUN] for row in rows if _RUN in row]
-    told = next(((before["count"], before["total"]) for before in rows[0].get(_BEFORE, ())), (0, 0))
+def read(session: Document, known: KnownRuns) -> list[StoredRun] | None:
+    """The recent runs of the document that was found; None where the others are not the known ones."""
+    runs = session[_RECENT]
+    told = next(((before["count"], before["total"]) for before in session.get(_BEFORE, ())), (0, 0))
     if told != (known.count, known.total) or len(runs) > _MOST:
         return None
     if known.count and runs and runs[0].get("run_index") is None:  # it comes before the known ones

@@ -173,7 +173,10 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
         at_once = all(inserted[field] == value for field, value in changes.items())
         if await self.put("upsert", equal(kept), changes, upsert=at_once):
             return {**inserted, **changes}
-        match, update = {**key, **may_write(inserted["user_id"])}, {"$set": {**changes, **owner}}
+        # agno's own adapter stores memories without the time of their creation.
+        literal = {field: {"$literal": value} for field, value in {**changes, **owner}.items()}
+        created = {"created_at": {"$ifNull": ["$created_at", inserted["created_at"]]}}
+        match, update = {**key, **may_write(inserted["user_id"])}, [{"$set": {**literal, **created}}]
         for attempt in range(2):
             if (attempt or not at_once) and await self.insert_absent(inserted[self.key], inserted, "upsert"):
                 return dict(inserted)

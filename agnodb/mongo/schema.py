@@ -49,7 +49,9 @@ def indexes(concept: str, table: Table) -> list[Keys]:
         found["session_id", "run_index", VERSION] = False  # it covers what tells known runs from others
     for name in (*listing.filters, *listing.ranges, *listing.sorts):
         found.setdefault((name,), False)
-    return list(found.items())
+    # One that begins with the fields of another serves for it.
+    longer = {keys[:length] for keys in found for length in range(1, len(keys))}
+    return [(keys, unique) for keys, unique in found.items() if unique or keys not in longer]
 
 
 def _is_unique(index: Index) -> bool:

@@ -63,9 +63,8 @@ class SessionSaves(MongoRepository[SessionRecord]):
             None if getattr(session, name) is None else codec.encode(getattr(session, name)) for name in DOCUMENTS
         )
         inserted = {**first, **_stored(texts), _VERSION: 1}
-        written = {*changes, *DOCUMENTS, _VERSION}
-        own = {name: value for name, value in self.fields.values(session).items() if name not in written}
-        kept = self.fields.encode({**own, "created_at": first["created_at"]})
+        # Those of other components are not there: a session has one kind, for good.
+        kept = {name: first[name] for name in ("session_id", "session_type", "user_id", "created_at")}
         place = (self._collections.place, session.session_id)
         return Saving.of(session, Given(changes, inserted, kept, first["user_id"]), texts, place, self.policies)
 

@@ -42,10 +42,10 @@ class MongoSessionRepository(SessionSaves):
         try:
             rows = await self.call("get_with_runs", "aggregate", stages)
         except InvalidValueError as error:
-            if error.facts.get("code") != TOO_LARGE:
+            if error.facts.get("code") not in TOO_LARGE:
                 raise
-            return None  # session and run are one document in the answer: who reads them one by one has them
-        recent = recent_runs.read(rows, known) if rows else None
+            return None
+        recent = recent_runs.read(rows[0], known) if rows else None
         return None if recent is None else (self.read(rows[0]), recent)
 
     async def page(
