@@ -30,7 +30,8 @@ class Answers(CommandListener):
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         rows = event.reply.get("cursor", {}).get("firstBatch", [])
-        self.read += sum("run_data" in row for row in rows)
+        runs = [run for row in rows for run in row.get("agnodb_recent", [row])]
+        self.read += sum("run_data" in run for run in runs)
 
     def failed(self, event: CommandFailedEvent) -> None:
         pass
