@@ -64,7 +64,7 @@ class Target:
         if self.mongo() is not None:
             raise ConfigurationError("On MongoDB there are upgrade, current, check, doctor, inspect and demo.")
         if self.store() is not None:
-            raise ConfigurationError("On stores there are the commands upgrade, current, check, inspect and adopt.")
+            raise ConfigurationError("On stores there are upgrade, current, check, doctor, inspect, demo and adopt.")
         self._url, layout = settings_for(self._options(), self._ini())
         return self._url, layout
 
@@ -83,14 +83,14 @@ class Target:
 
     def store(self) -> StorePlace | None:
         """The store of documents, where it is one. Raises ConfigurationError."""
-        from agnodb.cli.stores import StorePlace, is_store
+        from agnodb.cli.stores import DEFAULT_PREFIX, StorePlace, is_store
         from agnodb.config import layout_from
         from agnodb.migrations.settings import given_settings
 
         given = given_settings(self._options(), self._ini())
         if not is_store(given["url"]):
             return None
-        prefix = given.pop("schema", None) or "agno"
+        prefix = given.pop("schema", None) or DEFAULT_PREFIX
         return StorePlace(given["url"], prefix, layout_from(given, schema_default=None))
 
     @staticmethod

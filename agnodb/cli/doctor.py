@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from agnodb.cli import mongo
+from agnodb.cli import mongo, stores
 from agnodb.cli.common import Schema, Table, Url
 from agnodb.cli.places import Json, Place, chosen_place
 
@@ -38,6 +38,8 @@ def doctor(
 
         if (found := target.mongo()) is not None:
             described, report = found.described(), mongo.examine(found, place or url)
+        elif (store := target.store()) is not None:
+            described, report = store.described(), stores.examine(store, place or url)
         else:
             address, layout = target.resolve()
             report = asyncio.run(examine(address, layout, Commands(layout, target.given, target.direct)))

@@ -17,6 +17,7 @@ from agnodb.diagnosis.facts import Facts, MySQLFacts, PostgresFacts, SchemaFacts
 from agnodb.diagnosis.finding import Commands, Finding
 from agnodb.diagnosis.findings import findings_of, no_connection
 from agnodb.diagnosis.schema import read_schema
+from agnodb.diagnosis.store_facts import StoreFacts
 from agnodb.sql.failures import sqlstate_of, translate
 from agnodb.urls import backend_of
 
@@ -28,7 +29,7 @@ class Report:
     """What an examination found. Without `facts` there was no connection."""
 
     findings: list[Finding]
-    facts: Facts | None = None
+    facts: Facts | StoreFacts | None = None
     detail: str | None = None
     """What the driver said when there was no connection."""
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from agnodb.diagnosis.connecting import ROUND_TRIPS
 from agnodb.diagnosis.contents import TableContents
+from agnodb.diagnosis.facts import Latency
+from agnodb.diagnosis.store_facts import FolderFacts, MemoryFacts, Setup, StoreFacts
 from agnodb.documents.indexes import indexes
 from agnodb.documents.repositories import DocumentRepositories
 from agnodb.documents.store import Document, Index, Query
@@ -13,6 +18,8 @@ from agnodb.errors import AgnoDbError
 from agnodb.filters import LISTINGS
 
 _AT_ONCE = 500
+MOST = 10_000
+"""So many records are read to compare them with their lists; `agnodb check` reads any number."""
 
 
 async def read_collections(repositories: DocumentRepositories) -> list[TableContents]:
@@ -21,8 +28,8 @@ async def read_collections(repositories: DocumentRepositories) -> list[TableCont
 
 
 async def _read(repository: Any, concept: str) -> TableContents:
-    name, index = repository.address("")[0], _whole(concept)
-    rows = await repository._executor.count(Query(name, index))
+    name = repository.address("")[0]
+    rows = await _number(repository, concept)
     made, moments = Index((), "created_at"), list[str | None]([None, None])
     if made in indexes(concept):
         moments = [await _moment(repository, Query(name, made, descending=way)) for way in (False, True)]
@@ -38,6 +45,25 @@ async def _moment(repository: Any, query: Query) -> str | None:
         return value if isinstance(value, str) else datetime.fromtimestamp(value, UTC).isoformat()
     except (OverflowError, ValueError, OSError):  # no date of the calendar
         return None
+
+
+async def look_inside(
+    repositories: DocumentRepositories, setup: Setup, connect_ms: float, ping: Callable[[], Awaitable[float]]
+) -> StoreFacts:
+    """All that is to be seen of a store that is there; `connect_ms` is how long its first answers took, `ping` gives
+    the seconds of one request."""
+    latency = None
+    if not isinstance(setup, MemoryFacts | FolderFacts):
+        taken = [await ping() * 1000 for _ in range(ROUND_TRIPS)]
+        latency = Latency(connect_ms=connect_ms, round_trip_ms=round(statistics.median(taken), 3))
+    records = sum([await _number(getattr(repositories, concept), concept) for concept in LISTINGS])
+    found = None if records > MOST else tuple(await differences(repositories))
+    return StoreFacts(setup=setup, latency=latency, records=records, differences=found)
+
+
+async def _number(repository: Any, concept: str) -> int:
+    number: int = await repository._executor.count(Query(repository.address("")[0], _whole(concept)))
+    return number
 
 
 async def differences(repositories: DocumentRepositories) -> list[str]:
@@ -66,8 +92,8 @@ async def _differences(repository: Any, concept: str) -> list[str]:
     for (index, values), number in numbers.items():
         listed = await repository._executor.count(Query(name, index, values))
         if listed != number:
-            order = ", ".join((*index.fields, index.sort))
-            told.append(f"{name}: a list by {order} has {listed} of {number} records")
+            order, of = ", ".join((*index.fields, index.sort)), "of" if listed < number else "places for"
+            told.append(f"{name}: a list by {order} has {listed} {of} {number} records")
     return told
 
 

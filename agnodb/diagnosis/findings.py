@@ -42,7 +42,7 @@ _CONNECTION_MENDS = {
 
 def findings_of(facts: Facts, commands: Commands) -> list[Finding]:
     """What `facts` mean, in the order in which they matter."""
-    found = [*_about_latency(facts.latency)]
+    found = [*about_latency(facts.latency)]
     if isinstance(facts.server, PostgresFacts):
         found += about_postgresql(facts.server, facts.schema, commands)
     elif isinstance(facts.server, MySQLFacts):
@@ -65,7 +65,7 @@ def no_connection(error: AgnoDbError) -> Finding:
     return Finding("connection", Severity.ERROR, str(error), mend)
 
 
-def _about_latency(latency: Latency | None) -> Iterator[Finding]:
+def about_latency(latency: Latency | None) -> Iterator[Finding]:
     if latency is None:
         return
     said = f"connected in {latency.connect_ms:.1f} ms; a round trip takes {latency.round_trip_ms:.2f} ms"

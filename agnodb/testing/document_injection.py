@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Self
 
+from agnodb.documents.stores.recent import remembered
 from agnodb.errors import AgnoDbError, ConfigurationError, StorageError, UnavailableError
 from agnodb.testing.injection import MESSAGE, SECRET, Fault, Kind
 from agnodb.testing.strikes import Run, after, before
@@ -49,7 +50,9 @@ class DocumentInjection:
         self._at, self._out, self._used_up = 0, False, False
 
     def arm(self, fault: Fault | None = None, at: int = 0) -> None:
-        """Have the request number `at` from now on, counted from 0, meet `fault`; once."""
+        """Have the request number `at` from now on, counted from 0, meet `fault`; once. The database knows no record
+        any more, so that a call makes the same requests each time, whatever was put back meanwhile."""
+        self._executor._remembered = remembered()
         self._fault, self._at, self._trace, self.struck, self._out = fault, at, [], False, False
 
     def trace(self) -> tuple[str, ...]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from store_places import place
 
 from agnodb.config import TableNames
+
+__all__ = ["place"]
 
 
 @pytest.fixture(autouse=True)
