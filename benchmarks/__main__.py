@@ -49,7 +49,7 @@ FAMILIES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "calls-mysql": mysql.run,
     "calls-mongo": mongo.run,
     "facade": facade.run,
-    "stores": stores.run,
+    **stores.FAMILIES,
     "turns": turns.run,
     "lists": lists.run,
     "traces": traces.run,

@@ -147,7 +147,7 @@ class DocumentRepository(StrictOwner, Generic[R]):
 
     def written(self, record: R, over: Document | None, **beside: Any) -> Write:
         """The write of `record`, and of what is `beside` it, where `over` is stored."""
-        if over is not None and self.beside:
+        if over is not None and not beside.keys() >= {*self.beside}:
             beside = {**self.besides(over), **beside}
         document = self.map.document(record, beside)
         address = self.collections.name(self.concept), document.key

@@ -49,8 +49,12 @@ class SessionSaves(DocumentRepository[SessionRecord]):
     def read(self, document: Document) -> SessionRecord:
         """The session of a document, with a snapshot of it."""
         session = self.map.read(document)
+        return self._seen(session, _texts(session))
+
+    def _seen(self, session: SessionRecord, documents: Documents) -> SessionRecord:
+        """A session that was read, with a snapshot of it and its `documents`."""
         place = (self.collections.place, session.session_id)
-        session.snapshot = Snapshot.of_row(place, _texts(session), session.row_version)
+        session.snapshot = Snapshot.of_row(place, documents, session.row_version)
         return session
 
     def saving(self, session: SessionRecord, updated_at: int | None = None) -> Saving[Given]:
@@ -115,7 +119,7 @@ class SessionSaves(DocumentRepository[SessionRecord]):
 
     def _written(self, write: Write, documents: Documents, *, as_given: bool) -> Written:
         assert write.document is not None
-        return self.read(write.document), documents, as_given
+        return self._seen(self.map.read(write.document), documents), documents, as_given
 
     def _tokens(self, document: Document) -> list[str]:
         tokens = self.besides(document).get(_RECENT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 from agnodb.documents.store import Document, Index, Query, Scalar
 
@@ -19,8 +20,13 @@ _MOST = 2**64
 
 def list_name(index: Index, values: Sequence[Scalar]) -> str:
     """The name of the list of `index` whose fields have `values`."""
+    return _name(index, tuple(values))
+
+
+@lru_cache(4_096)
+def _name(index: Index, values: tuple[Scalar, ...]) -> str:
     order = ",".join(index.fields) + ">" + index.sort
-    return order + json.dumps(list(values), ensure_ascii=False, separators=(",", ":")) if values else order
+    return order + json.dumps(values, ensure_ascii=False, separators=(",", ":")) if values else order
 
 
 def sortable(value: Scalar) -> str:

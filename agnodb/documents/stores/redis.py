@@ -45,8 +45,7 @@ class Keyspace:
         return _json([document.key, entries(self.indexes[collection], document)])
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class RedisStore:

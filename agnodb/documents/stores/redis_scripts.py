@@ -93,9 +93,13 @@ return redis.call('ZLEXCOUNT', KEYS[1], ARGV[2], ARGV[3])
 # KEYS: records. ARGV: milliseconds that they live ('': for good), then for each record: head, the version that must be
 # stored ('': none), and what is stored then: version ('': nothing), body, fields, entries. The number of the first
 # record that is not as it must be, else 0. All that a full server may refuse is done before anything is taken away.
+# Lists end only where `expiring` is: where nothing of a collection ever does, a record that stays in its places is all.
 _WRITE = """
+local before, ending, moved = {}, {}, {}
 for number, key in ipairs(KEYS) do
-  if (redis.call('HGET', key, 'version') or '') ~= ARGV[number * 6 - 3] then return number end
+  local stored = redis.call('HMGET', key, 'version', 'entries')
+  if (stored[1] or '') ~= ARGV[number * 6 - 3] then return number end
+  before[number] = stored[2] or ''
 end
 local lives, ends = tonumber(ARGV[1]), nil
 if lives then
@@ -110,40 +114,47 @@ local function outlive(list)
     redis.call('PEXPIREAT', list, ends)
   end
 end
-local before = {}
+local function places(packed)
+  local listed, held = packed == '' and {} or cjson.decode(packed)[2], {}
+  for _, entry in ipairs(listed) do held[entry[1] .. '\\0' .. entry[2]] = true end
+  return listed, held
+end
 for number, key in ipairs(KEYS) do
   local at = number * 6 - 4
   local head, version, entries = ARGV[at], ARGV[at + 2], ARGV[at + 5]
-  before[number] = redis.call('HGET', key, 'entries')
+  if ending[head] == nil then ending[head] = ends ~= nil or redis.call('EXISTS', head .. 'expiring') == 1 end
+  if ending[head] or before[number] ~= entries then
+    local left, held = places(before[number])
+    local taken, kept = places(entries)
+    moved[number] = {left, kept}
+    for _, entry in ipairs(taken) do
+      local list = head .. 'list:' .. entry[1]
+      if ending[head] or not held[entry[1] .. '\\0' .. entry[2]] then redis.call('ZADD', list, 0, entry[2]) end
+      if ending[head] then outlive(list) end
+    end
+  end
   if version ~= '' then
     redis.call('HSET', key, 'version', version, 'body', ARGV[at + 3], 'fields', ARGV[at + 4], 'entries', entries)
-    for _, entry in ipairs(cjson.decode(entries)[2]) do
-      redis.call('ZADD', head .. 'list:' .. entry[1], 0, entry[2])
-      outlive(head .. 'list:' .. entry[1])
-    end
     if ends then
       redis.call('PEXPIREAT', key, ends)
       redis.call('ZADD', head .. 'expiring', ends, entries)
       outlive(head .. 'expiring')
-    else
+    elseif ending[head] then
       redis.call('PERSIST', key)
     end
   end
 end
 for number, key in ipairs(KEYS) do
   local at = number * 6 - 4
-  local head, version, entries = ARGV[at], ARGV[at + 2], ARGV[at + 5]
-  if before[number] and (before[number] ~= entries or version == '') then
-    local kept = {}
-    if version ~= '' then
-      for _, entry in ipairs(cjson.decode(entries)[2]) do kept[entry[1] .. '\\0' .. entry[2]] = true end
-    end
-    for _, entry in ipairs(cjson.decode(before[number])[2]) do
+  local head, entries = ARGV[at], ARGV[at + 5]
+  if moved[number] and before[number] ~= entries then
+    local left, kept = moved[number][1], moved[number][2]
+    for _, entry in ipairs(left) do
       if not kept[entry[1] .. '\\0' .. entry[2]] then redis.call('ZREM', head .. 'list:' .. entry[1], entry[2]) end
     end
-    redis.call('ZREM', head .. 'expiring', before[number])
+    if ending[head] then redis.call('ZREM', head .. 'expiring', before[number]) end
   end
-  if version == '' then redis.call('DEL', key) end
+  if ARGV[at + 2] == '' then redis.call('DEL', key) end
 end
 return 0
 """
