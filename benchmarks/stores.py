@@ -59,7 +59,8 @@ def _memory(_stack: contextlib.ExitStack) -> Callable[[int], Sides]:
     @contextlib.contextmanager
     def sides(count: int) -> Iterator[list[Facade]]:
         theirs = AgnosInMemoryDb()
-        theirs._sessions += [_agnos_row(item) for item in _items(count)]
+        for item in _items(count):
+            theirs.upsert_session(item.value)
         with InMemoryDb() as ours:
             _fill(ours, count)
             yield _sides(theirs, ours)

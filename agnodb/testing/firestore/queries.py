@@ -12,19 +12,19 @@ from google.cloud.firestore_v1.types import StructuredQuery
 from agnodb.testing.firestore.commits import DOCUMENT, VALUE, Refusal
 from agnodb.testing.firestore.values import field, kind, number, path_of, put, sort_key
 
-_OPERATORS = StructuredQuery.FieldFilter.Operator
+OPERATORS = StructuredQuery.FieldFilter.Operator
 _UNARY = StructuredQuery.UnaryFilter.Operator
-_EQUALITIES = (_OPERATORS.EQUAL, _OPERATORS.IN)
+EQUALITIES = (OPERATORS.EQUAL, OPERATORS.IN)
 """One of several values is looked for as each by itself."""
 NAME = "__name__"
 Part = tuple[str, str]
 """A field of an index, and its direction."""
 
-_RANGES: dict[int, Callable[[Any, Any], bool]] = {
-    _OPERATORS.LESS_THAN: lambda a, b: bool(a < b),
-    _OPERATORS.LESS_THAN_OR_EQUAL: lambda a, b: bool(a <= b),
-    _OPERATORS.GREATER_THAN: lambda a, b: bool(a > b),
-    _OPERATORS.GREATER_THAN_OR_EQUAL: lambda a, b: bool(a >= b),
+RANGES: dict[int, Callable[[Any, Any], bool]] = {
+    OPERATORS.LESS_THAN: lambda a, b: bool(a < b),
+    OPERATORS.LESS_THAN_OR_EQUAL: lambda a, b: bool(a <= b),
+    OPERATORS.GREATER_THAN: lambda a, b: bool(a > b),
+    OPERATORS.GREATER_THAN_OR_EQUAL: lambda a, b: bool(a >= b),
 }
 
 
@@ -35,7 +35,7 @@ def value_of(document: Any, path: str) -> Any:
 
 def found(query: Any, documents: Iterable[Any]) -> list[Any]:
     """The documents that `query` returns of those of its collections."""
-    orders = _orders(query)
+    orders = orders_of(query)
     kept = [one for one in documents if _fits(query.where, one)]
     kept = [one for one in kept if all(value_of(one, path) is not None for path, _ in orders)]
     for path, down in reversed(orders):
@@ -46,11 +46,22 @@ def found(query: Any, documents: Iterable[Any]) -> list[Any]:
         kept = [one for one in kept if _is_before(one, query.end_at, orders, itself=not query.end_at.before)]
     kept = kept[query.offset :]
     kept = kept[: query.limit.value] if query.HasField("limit") else kept
-    return (
-        [masked(one, [each.field_path for each in query.select.fields]) for one in kept]
-        if query.HasField("select")
-        else kept
-    )
+    return selected(query, kept)
+
+
+def selected(query: Any, documents: list[Any]) -> list[Any]:
+    """Of the documents that `query` finds, the fields that it asks for."""
+    if not query.HasField("select"):
+        return documents
+    return [masked(one, [each.field_path for each in query.select.fields]) for one in documents]
+
+
+def has_or(where: Any) -> bool:
+    """Whether one of several filters is enough somewhere."""
+    if where.WhichOneof("filter_type") != "composite_filter":
+        return False
+    composite = where.composite_filter
+    return composite.op != StructuredQuery.CompositeFilter.Operator.AND or any(map(has_or, composite.filters))
 
 
 def masked(document: Any, paths: Sequence[str]) -> Any:
@@ -63,21 +74,21 @@ def masked(document: Any, paths: Sequence[str]) -> Any:
     return made
 
 
-def _filters(where: Any) -> list[Any]:
+def filters(where: Any) -> list[Any]:
     """The filters that are not made of others."""
     if where.WhichOneof("filter_type") == "composite_filter":
-        return list(itertools.chain.from_iterable(map(_filters, where.composite_filter.filters)))
+        return list(itertools.chain.from_iterable(map(filters, where.composite_filter.filters)))
     return [where] if where.WhichOneof("filter_type") else []
 
 
 def _unequal(where: Any) -> list[str]:
     """The fields that are compared otherwise than by equality, which sort first where nothing else is said."""
-    ranges = (*_RANGES, _OPERATORS.NOT_EQUAL, _OPERATORS.NOT_IN)
-    of_fields = [one.field_filter for one in _filters(where) if one.WhichOneof("filter_type") == "field_filter"]
+    ranges = (*RANGES, OPERATORS.NOT_EQUAL, OPERATORS.NOT_IN)
+    of_fields = [one.field_filter for one in filters(where) if one.WhichOneof("filter_type") == "field_filter"]
     return list(dict.fromkeys(one.field.field_path for one in of_fields if one.op in ranges))
 
 
-def _orders(query: Any) -> list[tuple[str, bool]]:
+def orders_of(query: Any) -> list[tuple[str, bool]]:
     """Fields, and whether they are sorted downwards; names are the last."""
     down = StructuredQuery.Direction.DESCENDING
     orders = [(one.field.field_path, one.direction == down) for one in query.order_by]
@@ -125,18 +136,18 @@ def _fits_unary(asked: Any, value: Any) -> bool:
 
 def _fits_field(asked: Any, value: Any) -> bool:
     mine, other = sort_key(value), sort_key(asked.value)
-    if asked.op in _RANGES:  # values of one type only
-        return mine[0] == other[0] and _RANGES[asked.op](mine, other)
+    if asked.op in RANGES:  # values of one type only
+        return mine[0] == other[0] and RANGES[asked.op](mine, other)
     given = {sort_key(one) for one in asked.value.array_value.values}
     own = {sort_key(one) for one in value.array_value.values} if kind(value) == "array_value" else set()
     is_null = kind(value) == "null_value"
     answers: dict[int, Callable[[], bool]] = {
-        _OPERATORS.EQUAL: lambda: mine == other,
-        _OPERATORS.NOT_EQUAL: lambda: mine != other and not is_null,
-        _OPERATORS.IN: lambda: mine in given,
-        _OPERATORS.NOT_IN: lambda: mine not in given and not is_null,
-        _OPERATORS.ARRAY_CONTAINS: lambda: other in own,
-        _OPERATORS.ARRAY_CONTAINS_ANY: lambda: bool(own & given),
+        OPERATORS.EQUAL: lambda: mine == other,
+        OPERATORS.NOT_EQUAL: lambda: mine != other and not is_null,
+        OPERATORS.IN: lambda: mine in given,
+        OPERATORS.NOT_IN: lambda: mine not in given and not is_null,
+        OPERATORS.ARRAY_CONTAINS: lambda: other in own,
+        OPERATORS.ARRAY_CONTAINS_ANY: lambda: bool(own & given),
     }
     return answers[asked.op]()
 
@@ -160,10 +171,10 @@ def check_index(query: Any, indexes: Mapping[str, Sequence[Sequence[Part]]]) -> 
     direction, then over what it sorts by, in that order and direction. One field alone is always indexed."""
     equal = {
         one.field_filter.field.field_path
-        for one in _filters(query.where)
-        if one.WhichOneof("filter_type") == "field_filter" and one.field_filter.op in _EQUALITIES
+        for one in filters(query.where)
+        if one.WhichOneof("filter_type") == "field_filter" and one.field_filter.op in EQUALITIES
     }
-    sorts = [(path, "DESCENDING" if down else "ASCENDING") for path, down in _orders(query)]
+    sorts = [(path, "DESCENDING" if down else "ASCENDING") for path, down in orders_of(query)]
     if sorts[-1][0] == NAME and (len(sorts) == 1 or sorts[-1][1] == sorts[-2][1]):
         del sorts[-1]
     sorts = [one for one in sorts if one[0] not in equal]

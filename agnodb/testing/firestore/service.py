@@ -20,22 +20,24 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from agnodb.testing.firestore import queries
 from agnodb.testing.firestore.commits import Refusal, name_of, written
+from agnodb.testing.firestore.lists import Documents
 from agnodb.testing.firestore.queries import Part
 
 COMMIT_BYTES, COMMIT_WRITES = 10_485_760, 500
 """Of one request at most."""
 _PAGE = 300
 
-Documents = dict[str, Any]
-"""Documents by their names. None is changed: another takes its place."""
+
+Stored = dict[str, Any]
+"""Documents by their names, in a transaction as they were when it began."""
 
 
 @dataclass
 class _Transaction:
     database: str
-    snapshot: dict[str, Documents]
+    snapshot: dict[str, Stored]
     writes: bool
-    documents: Documents = field(default_factory=dict)
+    documents: Stored = field(default_factory=dict)
     """What was read, None for what was not there."""
     asked: list[tuple[str, Any, list[tuple[str, Any]]]] = field(default_factory=list)
     """Parents, queries, and what they found."""
@@ -110,11 +112,7 @@ class Service:
             time_of = now if made[name] is None else made[name].update_time
             answer.write_results.add(update_time=time_of, transform_results=results)
         for name, document in made.items():
-            collection = self._database(name).setdefault(name.rpartition("/")[0], {})
-            if document is None:
-                collection.pop(name, None)
-            else:
-                collection[name] = document
+            self._database(name).setdefault(name.rpartition("/")[0], Documents()).put(name, document)
         return answer
 
     def _end(self, begun: _Transaction, request: Any) -> None:
@@ -126,13 +124,13 @@ class Service:
             return
         now = self._database(begun.database)
         same = all(_time(self._stored(now, name)) == _time(read) for name, read in begun.documents.items())
-        if not same or any(self._answer(now, parent, query)[1] != seen for parent, query, seen in begun.asked):
+        if not same or any(_times(self._answer(now, parent, query)) != seen for parent, query, seen in begun.asked):
             raise Refusal(grpc.StatusCode.ABORTED, "Too much contention on these documents. Please try again.")
 
     # -- reads ----------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def _stored(database: Mapping[str, Documents], name: str) -> Any:
+    def _stored(database: Mapping[str, Stored], name: str) -> Any:
         return database.get(name.rpartition("/")[0], {}).get(name)
 
     def batch_get_documents(self, request: Any) -> Iterator[Any]:
@@ -162,23 +160,25 @@ class Service:
             raise Refusal(grpc.StatusCode.NOT_FOUND, f'Document "{request.name}" not found.')
         return _masked(request, document)
 
-    def _answer(self, database: Mapping[str, Documents], parent: str, query: Any) -> tuple[list[Any], list[Any]]:
+    def _answer(self, database: Mapping[str, Stored], parent: str, query: Any) -> list[Any]:
         (source,) = query.from_
         if source.all_descendants:
             names = [one for one in database if one.startswith(parent) and one.endswith(f"/{source.collection_id}")]
         else:
             names = [f"{parent}/{source.collection_id}"]
-        documents = queries.found(query, (one for name in names for one in database.get(name, {}).values()))
-        return documents, [(one.name, _time(one)) for one in documents]
+        collection = database.get(names[0]) if len(names) == 1 else None
+        if isinstance(collection, Documents):
+            return collection.found(query)
+        return queries.found(query, (one for name in names for one in database.get(name, {}).values()))
 
     def _asked(self, request: Any, query: Any) -> tuple[bytes, bool, list[Any]]:
         if self._indexes is not None:
             queries.check_index(query, self._indexes)
         name, is_new, begun = self._reading(request, "/".join(request.parent.split("/")[:4]))
         database = self._database(request.parent) if begun is None else begun.snapshot
-        documents, seen = self._answer(database, request.parent, query)
+        documents = self._answer(database, request.parent, query)
         if begun is not None:
-            begun.asked.append((request.parent, query, seen))
+            begun.asked.append((request.parent, query, _times(documents)))
         return name, is_new, documents
 
     def run_query(self, request: Any) -> Iterator[Any]:
@@ -230,6 +230,10 @@ class Service:
         with self._lock:
             answer = getattr(self, method)(request)
             return list(answer) if isinstance(answer, Iterator) else [answer]
+
+
+def _times(documents: Sequence[Any]) -> list[tuple[str, Any]]:
+    return [(one.name, _time(one)) for one in documents]
 
 
 def _time(document: Any) -> Any:
