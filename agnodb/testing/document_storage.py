@@ -21,20 +21,22 @@ class DocumentStorage:
         self._core = getattr(db, "_core", db)
         self._name = self._core.collections.name
         self._kept: dict[Address, Document] = {}
+        self._found: dict[Address, Document] = {}
+        """What the last `read` has found."""
         self.rows: Rows = {}
 
     async def keep(self) -> None:
         """Remember all documents."""
-        self._kept = await self._everything()
         self.rows = await self.read()
+        self._kept = self._found
 
     async def forget(self) -> None:
         """Leave nothing behind."""
         await self._core.close()
 
     async def put_back(self, _found: Rows) -> None:
-        """Make all documents as they were."""
-        found = await self._everything()
+        """Make all documents as they were; nothing has changed them since the last `read`."""
+        found = self._found
         changed = [address for address in {*found, *self._kept} if found.get(address) != self._kept.get(address)]
         versions = {address: found[address].version for address in changed if address in found}
         writes = [Write(address, self._kept.get(address), versions.get(address)) for address in changed]
@@ -43,8 +45,11 @@ class DocumentStorage:
 
     async def read(self) -> Rows:
         """All records of all concepts."""
+        found = self._found = await self._everything()
         return {
-            self._name(concept): sorted([_row(columns) for columns in await self.documents(concept)], key=repr)
+            self._name(concept): sorted(
+                [_row(_columns(document)) for at, document in found.items() if at[0] == self._name(concept)], key=repr
+            )
             for concept in _CONCEPTS
         }
 

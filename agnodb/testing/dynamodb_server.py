@@ -11,6 +11,7 @@ request. And it sorts all items of a table for a Query, comparing them in Python
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 import sys
 import tempfile
@@ -81,8 +82,11 @@ def _quicken(snapshots: _Snapshots) -> None:
     backend_class: Any = models.DynamoDBBackend
     query, transact = table_class.query, backend_class.transact_write_items
 
+    signature = inspect.signature(query)
+
     def of_partition(table: Any, hash_key: Any, *given: Any, **named: Any) -> Any:
-        if named.get("index_name") is not None:
+        asked = signature.bind(table, hash_key, *given, **named).arguments
+        if asked.get("index_name") is not None:
             return query(table, hash_key, *given, **named)
         table.all_items = lambda: [*table.items.get(hash_key, {}).values()]
         try:

@@ -81,7 +81,7 @@ class TestFirestore(SharedDocumentConformance):
 
 
 class TestFirestoreWithoutLoop(ConcurrencyConformance, StandInDocumentConformance):  # type: ignore[misc,valid-type]
-    """Without the matrix of faults, which passes here too and takes longest."""
+    """With the faults of one method of each kind: the matrix of all passes here too, and takes longest."""
 
     transactions_wait = False
 

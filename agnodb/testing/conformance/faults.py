@@ -241,6 +241,7 @@ class FaultConformance:
 
     async def test_a_pool_that_is_used_up(self, make_db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         async with met_by_faults(make_db, monkeypatch) as matrix:
+            matrix._executor._retry_timeout = NO_TIME
             for call in calls(matrix.db, Sample()):
                 if call.name in SHAPES:
                     with matrix.injection.exhausted():
@@ -248,3 +249,17 @@ class FaultConformance:
                     assert type(answer) is UnavailableError, f"{call.name}: {answer!r}"
                     assert is_safe(str(answer), matrix.injection), f"{call.name}: {answer}"
                     assert await matrix.storage.read() == matrix.storage.rows, call.name
+
+
+class ShapeFaultConformance:
+    """Faults where each strike takes long: one call of each kind, every fault at every statement of it."""
+
+    async def test_every_fault_at_every_statement(self, make_db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with met_by_faults(make_db, monkeypatch) as matrix:
+            for call in [call for call in calls(matrix.db, Sample()) if call.name in SHAPES]:
+                expected, faults = await matrix.undisturbed(call), matrix.injection.faults
+                matrix.is_meant(expected)
+                await matrix.strike_each(expected, faults, len(faults))
+            assert matrix.strikes >= len(SHAPES) * len(faults)
+
+    test_a_pool_that_is_used_up = FaultConformance.test_a_pool_that_is_used_up
