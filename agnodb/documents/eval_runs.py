@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from agnodb import clock
 from agnodb.documents.lists import Chosen
 from agnodb.documents.repository import DocumentRepository
-from agnodb.errors import InvalidValueError, OwnershipError
+from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.eval_runs import EvalRunRecord
-from agnodb.records.sessions import SessionType
+from agnodb.rules.eval_runs import EvalRuns, component_field
 from agnodb.rules.ownership import may_write
 from agnodb.rules.values import text_in
 
 
-class DocumentEvalRunRepository(DocumentRepository[EvalRunRecord]):
+class DocumentEvalRunRepository(EvalRuns, DocumentRepository[EvalRunRecord]):
     """See `agnodb.contracts.eval_runs.EvalRunRepository`."""
-
-    concept = "eval_runs"
-    record = EvalRunRecord
-
-    async def create(self, eval_run: EvalRunRecord) -> None:
-        created_at = clock.now() if eval_run.created_at is None else eval_run.created_at
-        updated_at = created_at if eval_run.updated_at is None else eval_run.updated_at
-        await self.insert(replace(eval_run, created_at=created_at, updated_at=updated_at))
-
-    async def get(self, run_id: str, *, user_id: str | None = None) -> EvalRunRecord | None:
-        return await self.find(run_id, **present(user_id=user_id))
 
     async def page(
         self,
@@ -46,14 +34,9 @@ class DocumentEvalRunRepository(DocumentRepository[EvalRunRecord]):
         filters = present(
             user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id, model_id=model_id
         )
-        if component is not None and component not in list(SessionType):
-            raise InvalidValueError("A component is an agent, a team or a workflow.", detail=component)
-        keep = None if component is None else _of_component(f"{component}_id")
+        keep = None if component is None else _of_component(component_field(component))
         types = ("eval_type", tuple(map(text_in, eval_types))) if eval_types else None
         return await self.paged(page, Chosen(self.map.scalars(filters), one_of=types, keep=keep))
-
-    async def rename(self, run_id: str, name: str, *, user_id: str | None = None) -> EvalRunRecord | None:
-        return await self.change(run_id, {"name": name, "updated_at": clock.now()}, **present(user_id=user_id))
 
     async def claim(self, run_id: str, user_id: str) -> bool:
         def claimed(stored: EvalRunRecord | None) -> EvalRunRecord | None:
@@ -64,12 +47,6 @@ class DocumentEvalRunRepository(DocumentRepository[EvalRunRecord]):
             return replace(stored, user_id=user_id)
 
         return await self.compare_and_set(run_id, claimed) is not None
-
-    async def delete(self, run_id: str) -> bool:
-        return await self.delete_any([run_id]) > 0
-
-    async def delete_many(self, run_ids: Iterable[str], *, user_id: str | None = None) -> int:
-        return await self.delete_any(run_ids, **present(user_id=user_id))
 
 
 def _of_component(name: str) -> Any:

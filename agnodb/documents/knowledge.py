@@ -30,7 +30,7 @@ class DocumentKnowledgeRepository(DocumentRepository[KnowledgeRecord]):
         return {"owner": owner_list(None if record.user_id is None else text_in(record.user_id))}
 
     async def get(self, id: str, *, user_id: str | None = None) -> KnowledgeRecord | None:
-        content = await self.find(id)
+        content = await self.one(id)
         return content if content is not None and may_write(content.user_id, user_id) else None
 
     async def page(

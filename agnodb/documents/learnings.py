@@ -33,7 +33,7 @@ class DocumentLearningRepository(DocumentRepository[LearningRecord]):
     # -- reads ------------------------------------------------------------------------------------------------
 
     async def get(self, learning_id: str) -> LearningRecord | None:
-        return await self.find(learning_id)
+        return await self.one(learning_id)
 
     async def latest(
         self, limit: int | None = None, *, user_id: str | None = None, **filters: str | None

@@ -25,7 +25,7 @@ class DocumentMemoryRepository(DocumentRepository[MemoryRecord]):
     record = MemoryRecord
 
     async def get(self, memory_id: str, *, user_id: str | None = None) -> MemoryRecord | None:
-        return await self.find(memory_id, **present(user_id=user_id))
+        return await self.one(memory_id, **present(user_id=user_id))
 
     async def page(
         self,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from agnodb import codec
-from agnodb.contracts.strict_owner import StrictOwner
 from agnodb.documents.batches import in_parts
 from agnodb.documents.encoding import DocumentMap
 from agnodb.documents.executor import Executor
@@ -19,6 +18,7 @@ from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
 from agnodb.policies import Policies
 from agnodb.records.base import Record
+from agnodb.rules.keyed import Keyed
 from agnodb.text import encode_text
 
 R = TypeVar("R", bound=Record)
@@ -59,11 +59,9 @@ class Collections:
         return found
 
 
-class DocumentRepository(StrictOwner, Generic[R]):
+class DocumentRepository(Keyed[R]):
     """Base of the document repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
 
-    concept: ClassVar[str]
-    record: type[R]
     beside: ClassVar[tuple[str, ...]] = ()
     """What a document has beside the columns; a write keeps it unless it gives another."""
 
@@ -94,8 +92,7 @@ class DocumentRepository(StrictOwner, Generic[R]):
         (found,) = await self._executor.get([self.address(key)])
         return found
 
-    async def find(self, key: Any, **filters: Any) -> R | None:
-        """The record with `key` whose columns equal `filters`, or None."""
+    async def one(self, key: Any, **filters: Any) -> R | None:
         document = await self.look(self.key_of(key))
         stored = None if document is None else self.read(document)
         return stored if stored is not None and _equal(stored, self.map.checked(filters)) else None
@@ -159,14 +156,13 @@ class DocumentRepository(StrictOwner, Generic[R]):
         return {name: columns[name] for name in self.beside if name in columns}
 
     async def insert(self, record: R, *with_it: Write) -> R:
-        """Insert `record`; as it is stored. Raises DuplicateKeyError when its key is taken."""
+        """As `Keyed` has it, with other writes."""
         try:
             return await self.put(record, None, *with_it)
         except Refused as refused:
             raise self._executor.failed(DuplicateKeyError(key=refused.address[1])) from None
 
     async def change(self, key: Any, changes: Mapping[str, Any], **filters: Any) -> R | None:
-        """Set `changes` in the record with `key` whose columns equal `filters`; the changed record, or None."""
         made, mine = self.map.checked(changes), self.map.checked(filters)
 
         def changed(stored: R | None) -> R | None:
@@ -179,6 +175,9 @@ class DocumentRepository(StrictOwner, Generic[R]):
     def chosen(self, **filters: Any) -> Chosen[R]:
         """The records whose columns equal `filters`. Raises InvalidValueError."""
         return Chosen(self.map.scalars(filters))
+
+    async def listed(self, page: Page, **filters: Any) -> tuple[list[R], int]:
+        return await self.paged(page, self.chosen(**filters))
 
     async def paged(self, page: Page, chosen: Chosen[R]) -> tuple[list[R], int]:
         """The records of one page, and the number of all that match."""
@@ -222,8 +221,10 @@ class DocumentRepository(StrictOwner, Generic[R]):
         found = await self._executor.get(addresses) if addresses else []
         return [document for document in found if document is not None]
 
+    async def delete_one(self, key: Any, **filters: Any) -> bool:
+        return await self.delete_any([key], **filters) > 0
+
     async def delete_any(self, keys: Iterable[Any], **filters: Any) -> int:
-        """Delete the records with one of `keys` whose columns also equal `filters`; the number deleted."""
         chosen, mine = list(dict.fromkeys(map(self.key_of, keys))), self.map.checked(filters)
 
         async def gone() -> list[Write]:

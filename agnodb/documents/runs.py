@@ -35,7 +35,7 @@ class DocumentRunRepository(SessionRuns):
     """See `agnodb.contracts.runs.RunRepository`."""
 
     async def get(self, run_id: str) -> RunRecord | None:
-        return await self.find(run_id)
+        return await self.one(run_id)
 
     async def page(
         self,

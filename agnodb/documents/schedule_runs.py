@@ -6,36 +6,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agnodb import clock
 from agnodb.documents.repository import DocumentRepository
 from agnodb.documents.store import Index, Query
 from agnodb.errors import NotFoundError
-from agnodb.filters import Page, present
-from agnodb.records.schedule_runs import ScheduleRunRecord, schedule_run_changes
+from agnodb.records.schedule_runs import ScheduleRunRecord
+from agnodb.rules.schedule_runs import ScheduleRuns
 from agnodb.rules.values import INT64, integer_in, text_in
 
 _LAST = Index(("schedule_id",), "last")
 
 
-class DocumentScheduleRunRepository(DocumentRepository[ScheduleRunRecord]):
+class DocumentScheduleRunRepository(ScheduleRuns, DocumentRepository[ScheduleRunRecord]):
     """See `agnodb.contracts.schedule_runs.ScheduleRunRepository`."""
-
-    concept = "schedule_runs"
-    record = ScheduleRunRecord
 
     @staticmethod
     def derived(record: Any) -> Mapping[str, Any]:
         # What was not triggered sorts as the earliest. A text, so that two numbers are one.
         times = (-INT64 if moment is None else moment for moment in (record.triggered_at, record.created_at))
         return {"last": " ".join(f"{moment + INT64:020d}" for moment in times)}
-
-    async def get(self, run_id: str, *, user_id: str | None = None) -> ScheduleRunRecord | None:
-        return await self.find(run_id, **present(user_id=user_id))
-
-    async def page(
-        self, page: Page, *, schedule_id: str, user_id: str | None = None
-    ) -> tuple[list[ScheduleRunRecord], int]:
-        return await self.paged(page, self.chosen(schedule_id=schedule_id, **present(user_id=user_id)))
 
     async def latest(self, schedule_ids: Iterable[str]) -> dict[str, ScheduleRunRecord]:
         found: dict[str, ScheduleRunRecord] = {}
@@ -46,15 +34,10 @@ class DocumentScheduleRunRepository(DocumentRepository[ScheduleRunRecord]):
         return found
 
     async def create(self, run: ScheduleRunRecord) -> ScheduleRunRecord:
-        stored = replace(run, created_at=clock.now() if run.created_at is None else run.created_at)
         (schedule,) = await self._executor.get([self.address(self.key_of(run.schedule_id), "schedules")])
         if schedule is None:
             raise NotFoundError("A record that this one belongs to does not exist.", schedule_id=run.schedule_id)
-        return await self.insert(stored)
-
-    async def update(self, run_id: str, changes: Mapping[str, Any]) -> ScheduleRunRecord | None:
-        made = schedule_run_changes(changes)
-        return await self.change(run_id, made) if made else await self.find(run_id)
+        return await super().create(run)
 
     async def delete_completed(self, schedule_id: str, *, before: int) -> int:
         moment = integer_in(before)

@@ -13,29 +13,18 @@ from agnodb.documents.indexes import NAMES
 from agnodb.documents.repository import ROUNDS, DocumentRepository
 from agnodb.documents.schedule_runs import DocumentScheduleRunRepository
 from agnodb.documents.store import Document, Index, Query, Refused, Write
-from agnodb.errors import DuplicateKeyError, InvalidValueError, UnavailableError
-from agnodb.filters import Page, present
-from agnodb.records.schedules import (
-    ON_DEMAND,
-    ScheduleRecord,
-    provenance_changes,
-    run_endpoints,
-    schedule_changes,
-)
+from agnodb.errors import DuplicateKeyError, UnavailableError
+from agnodb.filters import present
+from agnodb.records.schedules import ON_DEMAND, ScheduleRecord, run_endpoints, schedule_changes
+from agnodb.rules.schedules import Schedules, stale_lock
 from agnodb.rules.values import integer_in, text_in
 
 _DUE = Index(("enabled",), "next_run_at")
 _AT_ONCE = 20
 
 
-class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
+class DocumentScheduleRepository(Schedules, DocumentRepository[ScheduleRecord]):
     """See `agnodb.contracts.schedules.ScheduleRepository`."""
-
-    concept = "schedules"
-    record = ScheduleRecord
-
-    async def get(self, schedule_id: str, *, user_id: str | None = None) -> ScheduleRecord | None:
-        return await self.find(schedule_id, **present(user_id=user_id))
 
     async def get_by_name(self, name: str, *, user_id: str | None) -> ScheduleRecord | None:
         (taken,) = await self._executor.get([self._name_at(name, user_id)])
@@ -43,21 +32,13 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
 
     async def _named(self, taken: Document, name: str, user_id: str | None) -> ScheduleRecord | None:
         """The schedule that a name was taken for, if it has it."""
-        schedule = await self.find(codec.decode(taken.body))
+        schedule = await self.one(codec.decode(taken.body))
         return schedule if schedule is not None and (schedule.name, schedule.user_id) == (name, user_id) else None
-
-    async def page(
-        self, page: Page, *, enabled: bool | None = None, user_id: str | None = None
-    ) -> tuple[list[ScheduleRecord], int]:
-        return await self.paged(page, self.chosen(**present(enabled=enabled, user_id=user_id)))
 
     # -- writes -----------------------------------------------------------------------------------------------
 
-    async def create(self, schedule: ScheduleRecord) -> ScheduleRecord:
-        created_at = clock.now() if schedule.created_at is None else schedule.created_at
-        stored = replace(schedule, created_at=created_at)
-        named = await self._name_for(stored)
-        return await self.insert(stored, named)
+    async def insert(self, record: ScheduleRecord, *with_it: Write) -> ScheduleRecord:
+        return await super().insert(record, await self._name_for(record), *with_it)
 
     async def _name_for(self, schedule: ScheduleRecord) -> Write:
         """The write that takes the name of `schedule` for it. Raises DuplicateKeyError when another has it."""
@@ -103,10 +84,6 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
         assert write.document is not None
         return self.read(write.document)
 
-    async def stamp(self, schedule_id: str, provenance: Mapping[str, Any]) -> bool:
-        made = {**provenance_changes(provenance), "updated_at": clock.now()}
-        return await self.change(schedule_id, made) is not None
-
     async def disable_for_target(self, target_type: str, target_id: str, *, reason: str | None = None) -> int:
         target, endpoints = (text_in(target_type), text_in(target_id)), run_endpoints(target_type, target_id)
 
@@ -129,15 +106,14 @@ class DocumentScheduleRepository(DocumentRepository[ScheduleRecord]):
     # -- the lock of the worker that runs it --------------------------------------------------------------------
 
     async def claim_due(self, worker_id: str, *, lock_grace_seconds: int = 300) -> ScheduleRecord | None:
-        now, grace, worker = clock.now(), integer_in(lock_grace_seconds), text_in(worker_id)
-        if grace < 0:
-            raise InvalidValueError("The grace of a lock must not be negative.", detail=repr(lock_grace_seconds))
+        now, worker = clock.now(), text_in(worker_id)
+        stale = stale_lock(now, lock_grace_seconds)
         query = Query(self.collections.name("schedules"), _DUE, (1,), high=now)
         after: Document | None = None
         while found := await self._executor.find(query, after=after, limit=_AT_ONCE):
             for document in found:
                 schedule = self.read(document)
-                free = schedule.locked_by is None or (schedule.locked_at or 0) <= now - grace
+                free = schedule.locked_by is None or (schedule.locked_at or 0) <= stale
                 if free and (claimed := await self._locked(schedule, document, worker, now)) is not None:
                     return claimed
             after = found[-1]

@@ -31,7 +31,7 @@ class DocumentSessionRepository(SessionSaves):
     async def get(
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
-        return await self.find(session_id, **present(user_id=user_id, session_type=session_type))
+        return await self.one(session_id, **present(user_id=user_id, session_type=session_type))
 
     async def get_with_runs(
         self, session_id: str, known: KnownRuns, *, user_id: str | None = None

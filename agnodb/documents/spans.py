@@ -37,7 +37,7 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
     # -- reads ------------------------------------------------------------------------------------------------
 
     async def get(self, span_id: str) -> SpanRecord | None:
-        return await self.find(span_id)
+        return await self.one(span_id)
 
     async def page(
         self,

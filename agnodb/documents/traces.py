@@ -41,7 +41,7 @@ class DocumentTraceRepository(DocumentRepository[TraceRow]):
 
     async def get(self, *, trace_id: str | None = None, run_id: str | None = None) -> TraceRecord | None:
         if trace_id is not None:
-            return cast("TraceRecord | None", await self.find(trace_id))
+            return cast("TraceRecord | None", await self.one(trace_id))
         if run_id is None:
             return None
         latest, _ = await self.paged(Page(1), self.chosen(run_id=run_id))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from agnodb.contracts.strict_owner import StrictOwner
 from agnodb.errors import DuplicateKeyError, UnavailableError
 from agnodb.filters import LISTINGS, Page, present
 from agnodb.models.base import Tables
@@ -15,6 +14,7 @@ from agnodb.mongo.executor import READS, Command, Executor
 from agnodb.mongo.ownership import may_write
 from agnodb.policies import Policies
 from agnodb.records.base import Record
+from agnodb.rules.keyed import Keyed
 
 R = TypeVar("R", bound=Record)
 G = TypeVar("G")
@@ -60,11 +60,9 @@ class Collections:
         return found
 
 
-class MongoRepository(StrictOwner, Generic[R], asks=False):
+class MongoRepository(Keyed[R], asks=False):
     """Base of the Mongo repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
 
-    concept: ClassVar[str]
-    record: type[R]
     idempotent: ClassVar[frozenset[str]] = frozenset()
     """The names of the writes that may be run twice: they leave and answer the same."""
 
@@ -101,6 +99,12 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
         """The one record whose fields equal `filters`, or None."""
         match = self.fields.encode(filters)
         return self.record_of(await self.call("find", "find_one", match, self.fields.projection))
+
+    async def one(self, key: Any, **filters: Any) -> R | None:
+        return await self.find(**{self.key: key}, **filters)
+
+    async def listed(self, page: Page, **filters: Any) -> tuple[list[R], int]:
+        return await self.paged(page, self.fields.encode(filters))
 
     async def paged(self, page: Page, match: Match) -> tuple[list[R], int]:
         """The records of one page and the number of all that match, in one command.
@@ -218,9 +222,9 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
         """Whether a document has that key. Inside a transaction it is asked, for an error would end it."""
         return await self.call("look", "find_one", {self.key: key}, {"_id": 1}) is not None
 
-    async def insert(self, record: R) -> None:
-        """Insert `record`. Raises DuplicateKeyError when its key, or a unique value, is taken."""
+    async def insert(self, record: R) -> R:
         await self.call("insert", "insert_one", self.fields.encode(self.fields.values(record)))
+        return record
 
     async def change_as_read(
         self, name: str, match: Match, change: Callable[[R], Mapping[str, Any] | None]
@@ -243,9 +247,9 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
                 return True
         raise UnavailableError(detail="others change this all the time")
 
-    async def change(self, changes: Mapping[str, Any], **filters: Any) -> R | None:
-        """Set `changes` in the one document whose fields equal `filters`; the changed record, or None."""
-        return await self.changed_where(self.fields.encode(filters), {"$set": self.fields.encode(changes)})
+    async def change(self, key: Any, changes: Match, **filters: Any) -> R | None:
+        match = self.fields.encode({self.key: key, **filters})
+        return await self.changed_where(match, {"$set": self.fields.encode(changes)})
 
     async def changed_where(self, match: Match, update: Any) -> R | None:
         """Apply `update` to the one document that matches; the changed record, or None."""
@@ -256,6 +260,8 @@ class MongoRepository(StrictOwner, Generic[R], asks=False):
         done = await self.call("delete", "delete_many", dict(match))
         return int(done.deleted_count)
 
+    async def delete_one(self, key: Any, **filters: Any) -> bool:
+        return await self.delete_any([key], **filters) > 0
+
     async def delete_any(self, keys: Iterable[str], **filters: Any) -> int:
-        """Delete the documents with one of `keys` whose fields also equal `filters`; the number deleted."""
         return await self.delete_where({self.key: {"$in": texts(keys)}, **self.fields.encode(filters)})

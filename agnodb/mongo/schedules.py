@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from agnodb import clock
-from agnodb.errors import InvalidValueError
-from agnodb.filters import Page, present
+from agnodb.filters import present
 from agnodb.mongo.documents import texts
 from agnodb.mongo.repository import MongoRepository
-from agnodb.records.schedules import (
-    ON_DEMAND,
-    ScheduleRecord,
-    provenance_changes,
-    run_endpoints,
-    schedule_changes,
-)
+from agnodb.records.schedules import ON_DEMAND, ScheduleRecord, run_endpoints
+from agnodb.rules.schedules import Schedules, stale_lock
 from agnodb.rules.values import integer_in, text_in
 
 
-class MongoScheduleRepository(MongoRepository[ScheduleRecord]):
+class MongoScheduleRepository(Schedules, MongoRepository[ScheduleRecord]):
     """See `agnodb.contracts.schedules.ScheduleRepository`."""
-
-    concept = "schedules"
-    record = ScheduleRecord
-
-    async def get(self, schedule_id: str, *, user_id: str | None = None) -> ScheduleRecord | None:
-        return await self.find(id=schedule_id, **present(user_id=user_id))
 
     async def get_by_name(self, name: str, *, user_id: str | None) -> ScheduleRecord | None:
         return await self.find(name=name, user_id=user_id)
-
-    async def page(
-        self, page: Page, *, enabled: bool | None = None, user_id: str | None = None
-    ) -> tuple[list[ScheduleRecord], int]:
-        return await self.paged(page, self.fields.encode(present(enabled=enabled, user_id=user_id)))
-
-    async def create(self, schedule: ScheduleRecord) -> ScheduleRecord:
-        stored = replace(schedule, created_at=clock.now() if schedule.created_at is None else schedule.created_at)
-        await self.insert(stored)
-        return stored
-
-    # -- changes ----------------------------------------------------------------------------------------------
-
-    async def update(
-        self, schedule_id: str, changes: Mapping[str, Any], *, user_id: str | None = None
-    ) -> ScheduleRecord | None:
-        made = {**schedule_changes(changes), "updated_at": clock.now()}
-        return await self.change(made, id=schedule_id, **present(user_id=user_id))
-
-    async def stamp(self, schedule_id: str, provenance: Mapping[str, Any]) -> bool:
-        made = {**provenance_changes(provenance), "updated_at": clock.now()}
-        return await self.change(made, id=schedule_id) is not None
 
     async def disable_for_target(self, target_type: str, target_id: str, *, reason: str | None = None) -> int:
         aimed = [
@@ -68,10 +32,8 @@ class MongoScheduleRepository(MongoRepository[ScheduleRecord]):
     # -- the lock of the worker that runs it --------------------------------------------------------------------
 
     async def claim_due(self, worker_id: str, *, lock_grace_seconds: int = 300) -> ScheduleRecord | None:
-        now, grace = clock.now(), integer_in(lock_grace_seconds)
-        if grace < 0:
-            raise InvalidValueError("The grace of a lock must not be negative.", detail=repr(lock_grace_seconds))
-        free = [{"locked_by": None}, {"locked_at": {"$lte": now - grace}}]
+        now = clock.now()
+        free = [{"locked_by": None}, {"locked_at": {"$lte": stale_lock(now, lock_grace_seconds)}}]
         due = {"enabled": True, "next_run_at": {"$lte": now}, "$or": free}
         lock = {"$set": {"locked_by": text_in(worker_id), "locked_at": now}}
         options: dict[str, Any] = {"sort": [("next_run_at", 1), ("id", 1)], "return_document": True}

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, update
 
-from agnodb import clock
-from agnodb.errors import InvalidValueError, OwnershipError
+from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.eval_runs import EvalRunRecord
-from agnodb.records.sessions import SessionType
+from agnodb.rules.eval_runs import EvalRuns, component_field
 from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write
 from agnodb.sql.single_rows import SingleRows
 
 
-class SqlEvalRunRepository(SingleRows[EvalRunRecord]):
+class SqlEvalRunRepository(EvalRuns, SingleRows[EvalRunRecord]):
     """See `agnodb.contracts.eval_runs.EvalRunRepository`."""
-
-    concept = "eval_runs"
-    record = EvalRunRecord
-
-    async def create(self, eval_run: EvalRunRecord) -> None:
-        created_at = clock.now() if eval_run.created_at is None else eval_run.created_at
-        updated_at = created_at if eval_run.updated_at is None else eval_run.updated_at
-        await self.insert(replace(eval_run, created_at=created_at, updated_at=updated_at))
-
-    async def get(self, run_id: str, *, user_id: str | None = None) -> EvalRunRecord | None:
-        return await self.find(run_id=run_id, **present(user_id=user_id))
 
     async def page(
         self,
@@ -50,17 +37,12 @@ class SqlEvalRunRepository(SingleRows[EvalRunRecord]):
             conditions["eval_types"] = lambda: self.dialect.any_of(self.table.c.eval_type, "eval_types")
             parameters["eval_types"] = self.dialect.texts(text_in(kind) for kind in eval_types)
         if component is not None:
-            if component not in list(SessionType):
-                raise InvalidValueError("A component is an agent, a team or a workflow.", detail=component)
-            conditions[f"of {component}"] = lambda: self.table.c[f"{component}_id"].is_not(None)
+            field = component_field(component)
+            conditions[f"of {component}"] = lambda: self.table.c[field].is_not(None)
         filters = present(
             user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id, model_id=model_id
         )
         return await self.paged(page, filters, conditions=conditions, parameters=parameters)
-
-    async def rename(self, run_id: str, name: str, *, user_id: str | None = None) -> EvalRunRecord | None:
-        changes = {"name": name, "updated_at": clock.now()}
-        return await self.change(changes, **present(run_id=run_id, user_id=user_id))
 
     async def claim(self, run_id: str, user_id: str) -> bool:
         mine = self.rows.parameters({"run_id": run_id, "user_id": user_id})
@@ -75,9 +57,3 @@ class SqlEvalRunRepository(SingleRows[EvalRunRecord]):
         mine = (self.key == bound["run_id"], may_write(self.table, bound["user_id"]))
         owner = keep_owner(self.table, bound["user_id"])
         return update(self.table).where(*mine).values(user_id=owner).returning(self.key)
-
-    async def delete(self, run_id: str) -> bool:
-        return await self.delete_where(run_id=run_id) > 0
-
-    async def delete_many(self, run_ids: Iterable[str], *, user_id: str | None = None) -> int:
-        return await self.delete_any(run_ids, **present(user_id=user_id))

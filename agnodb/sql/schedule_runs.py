@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable
 
 from sqlalchemy import BigInteger, Executable, bindparam, delete, func, select
 
-from agnodb import clock
-from agnodb.filters import Page, present
-from agnodb.records.schedule_runs import ScheduleRunRecord, schedule_run_changes
+from agnodb.records.schedule_runs import ScheduleRunRecord
+from agnodb.rules.schedule_runs import ScheduleRuns
 from agnodb.rules.values import integer_in, text_in
 from agnodb.sql.single_rows import SingleRows
 
 
-class SqlScheduleRunRepository(SingleRows[ScheduleRunRecord]):
+class SqlScheduleRunRepository(ScheduleRuns, SingleRows[ScheduleRunRecord]):
     """See `agnodb.contracts.schedule_runs.ScheduleRunRepository`."""
-
-    concept = "schedule_runs"
-    record = ScheduleRunRecord
-
-    async def get(self, run_id: str, *, user_id: str | None = None) -> ScheduleRunRecord | None:
-        return await self.find(id=run_id, **present(user_id=user_id))
-
-    async def page(
-        self, page: Page, *, schedule_id: str, user_id: str | None = None
-    ) -> tuple[list[ScheduleRunRecord], int]:
-        return await self.paged(page, {"schedule_id": schedule_id, **present(user_id=user_id)})
 
     async def latest(self, schedule_ids: Iterable[str]) -> dict[str, ScheduleRunRecord]:
         schedules = self.dialect.texts(text_in(schedule_id) for schedule_id in schedule_ids)
@@ -47,15 +33,6 @@ class SqlScheduleRunRepository(SingleRows[ScheduleRunRecord]):
         last = func.coalesce(triggered.scalar_subquery(), untriggered.scalar_subquery())
         chosen = self.dialect.any_of(schedules.c.id, "schedules")
         return select(*self.rows.selected()).select_from(schedules.join(self.table, self.key == last)).where(chosen)
-
-    async def create(self, run: ScheduleRunRecord) -> ScheduleRunRecord:
-        stored = replace(run, created_at=clock.now() if run.created_at is None else run.created_at)
-        await self.insert(stored)
-        return stored
-
-    async def update(self, run_id: str, changes: Mapping[str, Any]) -> ScheduleRunRecord | None:
-        made = schedule_run_changes(changes)
-        return await self.change(made, id=run_id) if made else await self.find(id=run_id)
 
     async def delete_completed(self, schedule_id: str, *, before: int) -> int:
         given = {**self.rows.parameters({"schedule_id": schedule_id}), "before": integer_in(before)}

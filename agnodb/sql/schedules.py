@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-
 from sqlalchemy import BigInteger, Executable, String, bindparam, case, func, null, or_, select, true, update
 
 from agnodb import clock
-from agnodb.errors import InvalidValueError
-from agnodb.filters import Page, present
-from agnodb.records.schedules import (
-    ON_DEMAND,
-    ScheduleRecord,
-    provenance_changes,
-    run_endpoints,
-    schedule_changes,
-)
-from agnodb.rules.values import integer_in, text_in
+from agnodb.filters import present
+from agnodb.records.schedules import ON_DEMAND, ScheduleRecord, run_endpoints
+from agnodb.rules.schedules import Schedules, stale_lock
+from agnodb.rules.values import text_in
 from agnodb.sql.single_rows import SingleRows
 
 
-class SqlScheduleRepository(SingleRows[ScheduleRecord]):
+class SqlScheduleRepository(Schedules, SingleRows[ScheduleRecord]):
     """See `agnodb.contracts.schedules.ScheduleRepository`."""
-
-    concept = "schedules"
-    record = ScheduleRecord
-
-    async def get(self, schedule_id: str, *, user_id: str | None = None) -> ScheduleRecord | None:
-        return await self.find(id=schedule_id, **present(user_id=user_id))
 
     async def get_by_name(self, name: str, *, user_id: str | None) -> ScheduleRecord | None:
         if user_id is not None:
@@ -39,28 +23,6 @@ class SqlScheduleRepository(SingleRows[ScheduleRecord]):
     def _find_unowned(self) -> Executable:
         unowned = self.table.c.user_id.is_(None)
         return select(*self.rows.selected()).where(*self.equal(["name"]), unowned).limit(1)
-
-    async def page(
-        self, page: Page, *, enabled: bool | None = None, user_id: str | None = None
-    ) -> tuple[list[ScheduleRecord], int]:
-        return await self.paged(page, present(enabled=enabled, user_id=user_id))
-
-    async def create(self, schedule: ScheduleRecord) -> ScheduleRecord:
-        stored = replace(schedule, created_at=clock.now() if schedule.created_at is None else schedule.created_at)
-        await self.insert(stored)
-        return stored
-
-    # -- changes ----------------------------------------------------------------------------------------------
-
-    async def update(
-        self, schedule_id: str, changes: Mapping[str, Any], *, user_id: str | None = None
-    ) -> ScheduleRecord | None:
-        made = {**schedule_changes(changes), "updated_at": clock.now()}
-        return await self.change(made, id=schedule_id, **present(user_id=user_id))
-
-    async def stamp(self, schedule_id: str, provenance: Mapping[str, Any]) -> bool:
-        made = {**provenance_changes(provenance), "updated_at": clock.now()}
-        return await self.change(made, id=schedule_id) is not None
 
     async def disable_for_target(self, target_type: str, target_id: str, *, reason: str | None = None) -> int:
         given = {
@@ -85,11 +47,10 @@ class SqlScheduleRepository(SingleRows[ScheduleRecord]):
     # -- the lock of the worker that runs it --------------------------------------------------------------------
 
     async def claim_due(self, worker_id: str, *, lock_grace_seconds: int = 300) -> ScheduleRecord | None:
-        now, grace = clock.now(), integer_in(lock_grace_seconds)
-        if grace < 0:
-            raise InvalidValueError("The grace of a lock must not be negative.", detail=repr(lock_grace_seconds))
+        now = clock.now()
+        stale = stale_lock(now, lock_grace_seconds)
         lock = self.rows.parameters({"locked_by": text_in(worker_id), "locked_at": now})
-        return await self.first("claim_due", self._claim_due, {**lock, "now": now, "stale": now - grace})
+        return await self.first("claim_due", self._claim_due, {**lock, "now": now, "stale": stale})
 
     def _claim_due(self) -> Executable:
         stored, now, stale = self.table.c, bindparam("now", type_=BigInteger()), bindparam("stale", type_=BigInteger())
@@ -127,4 +88,4 @@ class SqlScheduleRepository(SingleRows[ScheduleRecord]):
 
     async def delete(self, schedule_id: str, *, user_id: str | None = None) -> bool:
         # The runs go with their schedule: the foreign key cascades.
-        return await self.delete_where(id=schedule_id, **present(user_id=user_id)) > 0
+        return await self.delete_one(schedule_id, **present(user_id=user_id))

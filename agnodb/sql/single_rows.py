@@ -7,26 +7,37 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Executable, bindparam, insert, update
 
+from agnodb.filters import Page
 from agnodb.records.base import Record
+from agnodb.rules.keyed import Keyed
 from agnodb.sql.repository import SqlRepository
 
 R = TypeVar("R", bound=Record)
 
 
-class SingleRows(SqlRepository[R]):
+class SingleRows(SqlRepository[R], Keyed[R], asks=False):
     """Base of repositories without an upsert."""
 
     idempotent = frozenset({"change"})
 
-    async def insert(self, record: R) -> None:
-        """Insert `record`. Raises DuplicateKeyError when its key, or a unique value, is taken."""
+    async def one(self, key: Any, **filters: Any) -> R | None:
+        return await self.find(**{self.key.name: key}, **filters)
+
+    async def listed(self, page: Page, **filters: Any) -> tuple[list[R], int]:
+        return await self.paged(page, filters)
+
+    async def delete_one(self, key: Any, **filters: Any) -> bool:
+        return await self.delete_where(**{self.key.name: key}, **filters) > 0
+
+    async def insert(self, record: R) -> R:
         await self.run("insert", self._insert, self.rows.parameters(self.rows.values(record)))
+        return record
 
     def _insert(self) -> Executable:
         return insert(self.table).values(self.rows.binds(column.name for column in self.rows.columns))
 
-    async def change(self, changes: Mapping[str, Any], **filters: Any) -> R | None:
-        """Set `changes` in the one row whose columns equal `filters`; the changed record, or None."""
+    async def change(self, key: Any, changes: Mapping[str, Any], **filters: Any) -> R | None:
+        filters = {self.key.name: key, **filters}
         found_by = dict(zip(map(_found_by, filters), self.rows.parameters(filters).values(), strict=True))
         parameters = {**self.rows.parameters(changes), **found_by}
         # A change of what the row is found by finds it only once.
