@@ -78,7 +78,7 @@ class FirestoreFacts(Setup):
     """A database of Firestore."""
 
     lists: int
-    """How many queries were tried: every list in both directions."""
+    """How many queries were tried: every list in the directions that it has."""
     missing: tuple[str, ...] = ()
     """Those that no composite index serves."""
 

@@ -89,11 +89,11 @@ def _recovery(client: Any, table: str) -> bool | None:
 
 
 async def of_firestore(store: DocumentStore, collections: Mapping[str, Sequence[Index]]) -> FirestoreFacts:
-    """Which lists no index serves: each is asked for, in both directions, for at most one record."""
+    """Which lists no index serves: each is asked for, in the directions that it has, for at most one record."""
     missing, asked = list[str](), 0
     for collection, indexes in collections.items():
         for index in indexes:
-            for descending in (False, True):
+            for descending in (False, True) if index.descending is None else (index.descending,):
                 query = Query(collection, index, tuple("" for _ in index.fields), descending=descending)
                 asked += 1
                 try:

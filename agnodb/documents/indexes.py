@@ -25,21 +25,28 @@ LATEST = "latest"
 
 COMPONENTS = ("agent_id", "team_id", "workflow_id")
 
+RUNS_IN_ORDER = Index(("session_id",), "run_index")
+RUNS_OF_STATUS = Index(("session_id", "status"), "run_index")
+RUNS_CHANGED = Index(("session_id",), "change", descending=False)
+DUE = Index(("enabled",), "next_run_at", descending=False)
+LAST_RUN = Index(("schedule_id",), "last", descending=True)
+"""What repositories read by themselves."""
+
+_ONE_WAY = frozenset({"traces", "spans", "approvals", "schedules", "schedule_runs", "metrics", "schema_versions"})
+"""Concepts whose lists agno asks for in their usual order only."""
+
 _OTHERWISE: dict[str, tuple[str, ...]] = {
     "sessions": ("user_id", "session_type", "component_id"),
     "memories": ("user_id", "agent_id", "team_id"),  # topics are many for one memory
 }
 _FURTHER: dict[str, tuple[Index, ...]] = {
-    "runs": (
-        Index(("session_id",), "change"),
-        Index(("session_id", "status"), "run_index"),
-    ),
-    "memories": (Index(("user_id",), LATEST),),
-    "knowledge": (Index(("owner",), "created_at"), Index(("owner",), LATEST)),
-    "learnings": (Index(("owner",), LATEST),),
-    "approvals": (Index(("status", "user_id"), "created_at"),),
-    "schedules": (Index(("enabled",), "next_run_at"),),
-    "schedule_runs": (Index(("schedule_id",), "last"),),
+    "runs": (RUNS_CHANGED, RUNS_OF_STATUS),
+    "memories": (Index(("user_id",), LATEST, descending=False),),
+    "knowledge": (Index(("owner",), "created_at"), Index(("owner",), LATEST, descending=False)),
+    "learnings": (Index(("owner",), LATEST, descending=False),),
+    "approvals": (Index(("status", "user_id"), "created_at", descending=True),),
+    "schedules": (DUE,),
+    "schedule_runs": (LAST_RUN,),
 }
 
 
@@ -48,18 +55,20 @@ def indexes(concept: str) -> tuple[Index, ...]:
     """The indexes of the collection of `concept`."""
     listing = LISTINGS[concept]
     filters = _OTHERWISE.get(concept, listing.filters)
-    found = {Index((), _indexed(sort)): None for sort in listing.sorts}
+
+    def index(names: tuple[str, ...], sort: str) -> Index:
+        if sort == "updated_at":  # the latest are the first of that one
+            return Index(names, LATEST, descending=False)
+        return Index(names, sort, listing.default_order == "desc" if concept in _ONE_WAY else None)
+
+    found = {index((), sort): None for sort in listing.sorts}
     if concept == "sessions":
         chosen = [names for count in (1, 2, 3) for names in combinations(filters, count)]
-        found |= {Index(names, sort): None for names in chosen for sort in ("created_at", LATEST)}
+        found |= {index(names, sort): None for names in chosen for sort in ("created_at", "updated_at")}
     else:
-        found |= {Index((name,), _indexed(listing.default_sort)): None for name in filters}
+        found |= {index((name,), listing.default_sort): None for name in filters}
     found |= dict.fromkeys(_FURTHER.get(concept, ()))
     return tuple(found)
-
-
-def _indexed(sort: str) -> str:
-    return LATEST if sort == "updated_at" else sort
 
 
 @cache

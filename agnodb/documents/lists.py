@@ -119,7 +119,8 @@ class Lists(Generic[R]):
     ) -> tuple[list[R], int]:
         index = best(self._concept, frozenset(chosen.equal), sort)
         ordered = index.sort == sort
-        query = self._of(Query(self._collection, index, (), None, None, descending and ordered), chosen.equal)
+        way = descending if ordered else bool(index.descending)
+        query = self._of(Query(self._collection, index, (), None, None, way), chosen.equal)
         if chosen.ranged == index.sort:
             query = replace(query, low=chosen.low, high=chosen.high)
         first, end = page.offset, None if page.limit is None else page.offset + page.limit
@@ -155,8 +156,9 @@ class Lists(Generic[R]):
 
     async def _all(self, query: Query) -> list[Document]:
         found: list[Document] = []
-        await self._each(query, found.append)
-        return found
+        usual = query.descending if query.index.descending is None else query.index.descending
+        await self._each(replace(query, descending=usual), found.append)
+        return found if usual == query.descending else found[::-1]
 
     @staticmethod
     def _in_order(found: Sequence[list[Document]], sort: str, *, descending: bool) -> list[Document]:

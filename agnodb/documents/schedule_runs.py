@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from agnodb.documents.indexes import LAST_RUN
 from agnodb.documents.repository import DocumentRepository
-from agnodb.documents.store import Index, Query
+from agnodb.documents.store import Query
 from agnodb.errors import NotFoundError
 from agnodb.records.schedule_runs import ScheduleRunRecord
 from agnodb.rules.schedule_runs import ScheduleRuns
 from agnodb.rules.values import INT64, integer_in, text_in
-
-_LAST = Index(("schedule_id",), "last")
 
 
 class DocumentScheduleRunRepository(ScheduleRuns, DocumentRepository[ScheduleRunRecord]):
@@ -28,7 +27,7 @@ class DocumentScheduleRunRepository(ScheduleRuns, DocumentRepository[ScheduleRun
     async def latest(self, schedule_ids: Iterable[str]) -> dict[str, ScheduleRunRecord]:
         found: dict[str, ScheduleRunRecord] = {}
         for schedule_id in dict.fromkeys(schedule_ids):
-            query = Query(self.collections.name("schedule_runs"), _LAST, (text_in(schedule_id),), descending=True)
+            query = Query(self.collections.name("schedule_runs"), LAST_RUN, (text_in(schedule_id),), descending=True)
             for document in await self._executor.find(query, limit=1):
                 found[schedule_id] = self.read(document)
         return found

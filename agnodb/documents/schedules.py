@@ -9,17 +9,16 @@ from typing import Any
 
 from agnodb import clock, codec
 from agnodb.documents.encoding import new_version
-from agnodb.documents.indexes import NAMES
+from agnodb.documents.indexes import DUE, NAMES
 from agnodb.documents.repository import ROUNDS, DocumentRepository
 from agnodb.documents.schedule_runs import DocumentScheduleRunRepository
-from agnodb.documents.store import Document, Index, Query, Refused, Write
+from agnodb.documents.store import Document, Query, Refused, Write
 from agnodb.errors import DuplicateKeyError, UnavailableError
 from agnodb.filters import present
 from agnodb.records.schedules import ON_DEMAND, ScheduleRecord, run_endpoints, schedule_changes
 from agnodb.rules.schedules import Schedules, stale_lock
 from agnodb.rules.values import integer_in, text_in
 
-_DUE = Index(("enabled",), "next_run_at")
 _AT_ONCE = 20
 
 
@@ -108,7 +107,7 @@ class DocumentScheduleRepository(Schedules, DocumentRepository[ScheduleRecord]):
     async def claim_due(self, worker_id: str, *, lock_grace_seconds: int = 300) -> ScheduleRecord | None:
         now, worker = clock.now(), text_in(worker_id)
         stale = stale_lock(now, lock_grace_seconds)
-        query = Query(self.collections.name("schedules"), _DUE, (1,), high=now)
+        query = Query(self.collections.name("schedules"), DUE, (1,), high=now)
         after: Document | None = None
         while found := await self._executor.find(query, after=after, limit=_AT_ONCE):
             for document in found:

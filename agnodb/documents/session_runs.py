@@ -8,16 +8,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from agnodb.documents.histories import History
-from agnodb.documents.indexes import HISTORIES
+from agnodb.documents.indexes import HISTORIES, RUNS_CHANGED, RUNS_IN_ORDER, RUNS_OF_STATUS
 from agnodb.documents.repository import DocumentRepository
 from agnodb.documents.store import Document, Index, Query, Scalar
 from agnodb.filters import Page
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
 from agnodb.rules.values import text_in
-
-_IN_ORDER = Index(("session_id",), "run_index")
-_OF_STATUS = Index(("session_id", "status"), "run_index")
-_CHANGED = Index(("session_id",), "change")
 
 
 class _Token(NamedTuple):
@@ -54,7 +50,7 @@ class SessionRuns(DocumentRepository[RunRecord]):
         if known and last <= history.changes:
             changed: list[Document] = []
             if last < history.changes:
-                since = replace(self._query(_CHANGED, text_in(session_id)), low=last + 1)
+                since = replace(self._query(RUNS_CHANGED, text_in(session_id)), low=last + 1)
                 changed = await self._executor.find(since)
             rewritten = {document.key for document in changed}
             same = [StoredRun(token) for token in known if token.key not in rewritten]
@@ -86,7 +82,9 @@ class SessionRuns(DocumentRepository[RunRecord]):
 
     async def of_sessions(self, session_ids: Iterable[str]) -> dict[str, list[Any]]:
         asked = [*dict.fromkeys(session_ids)]
-        found = await self._executor.find_each(self._query(_IN_ORDER), [text_in(session_id) for session_id in asked])
+        found = await self._executor.find_each(
+            self._query(RUNS_IN_ORDER), [text_in(session_id) for session_id in asked]
+        )
         return {
             session_id: [self._document_of(document) for document in documents]
             for session_id, documents in zip(asked, found, strict=True)
@@ -95,11 +93,11 @@ class SessionRuns(DocumentRepository[RunRecord]):
 
     async def count_of_status(self, session_id: str, status: str) -> int:
         """The number of runs of a session that have that status."""
-        return await self._executor.count(self._query(_OF_STATUS, text_in(session_id), text_in(status)))
+        return await self._executor.count(self._query(RUNS_OF_STATUS, text_in(session_id), text_in(status)))
 
     def in_order(self, session_id: str) -> Query:
         """Finds the runs of a session."""
-        return self._query(_IN_ORDER, text_in(session_id))
+        return self._query(RUNS_IN_ORDER, text_in(session_id))
 
     def _query(self, index: Index, *values: Scalar) -> Query:
         return Query(self.collections.name("runs"), index, values)

@@ -26,6 +26,9 @@ class Index(NamedTuple):
 
     fields: tuple[str, ...]
     sort: str
+    descending: bool | None = None
+    """The one direction in which it is asked for by whoever asks often; None: both. A store whose indexes have a
+    direction needs no other one, and may take longer for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def test_lists_that_lack_their_index(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, server.host)
         told = Examination(*FirestorePlace(monkeypatch).options)
         assert told.exit_code == 1
-        assert "of 198 lists lack their composite index" in told["indexes"]["message"]
+        assert "of 138 lists lack their composite index" in told["indexes"]["message"]
         assert told["indexes"]["mend"].startswith("agnodb firestore-indexes")
 
 
@@ -146,7 +146,7 @@ def test_what_the_ways_to_set_up_mean() -> None:
     assert found(DynamoDbFacts(exists=True, status="CREATING"))["server"][0] == "error"
     assert found(FolderFacts(exists=True, writable=False, interrupted=True)).keys() == {"server", "journal"}
     missing = tuple(f"agno_sessions by {number}" for number in range(9))
-    assert found(FirestoreFacts(lists=198, missing=missing))["indexes"][0] == "error"
+    assert found(FirestoreFacts(lists=138, missing=missing))["indexes"][0] == "error"
 
 
 def test_no_server_is_a_finding_without_a_password() -> None:

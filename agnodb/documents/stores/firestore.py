@@ -7,6 +7,7 @@ nothing, in one request where a transaction needs three. Reads and queries are c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agnodb.documents.store import Address, Capabilities, Document, Index, Query, Refused, Scalar, Write
@@ -67,30 +68,48 @@ class FirestoreStore:
     ) -> list[Document]:
         if limit == 0:
             return []
+        if query.index.fields and query.index.descending not in (None, query.descending):
+            return await self._backwards(query, after, offset, limit)
         asked = self._query(query, after)
         asked = asked.offset(offset) if offset else asked
-        snapshots = await self._requests.query(asked if limit is None else asked.limit(limit))
-        found = [await self._whole(one) for one in snapshots]
+        return await self._documents(asked if limit is None else asked.limit(limit))
+
+    async def _backwards(self, query: Query, after: Document | None, offset: int, limit: int | None) -> list[Document]:
+        """What a query finds in the direction in which no index is: from the other end, whose distance is counted."""
+        asked = self._query(query, after, backwards=True)
+        if limit is None:
+            return (await self._documents(asked))[::-1][offset:]
+        last = await self._number(asked) - offset
+        first = max(last - limit, 0)
+        return (await self._documents(asked.offset(first).limit(last - first)))[::-1] if last > 0 else []
+
+    async def _documents(self, asked: Any) -> list[Document]:
+        found = [await self._whole(one) for one in await self._requests.query(asked)]
         return [document for document in found if document is not None]
 
     async def find_each(self, query: Query, values: Sequence[Scalar]) -> list[list[Document]]:
         name = query.index.fields[-1]
         found: dict[Scalar, list[Document]] = {value: [] for value in values}
-        for snapshot in await self._requests.query(self._query(query, one_of=values)):
-            document = await self._whole(snapshot)
-            if document is not None and document.fields.get(name) in found:
+        for document in await self._documents(self._query(query, one_of=values)):
+            if document.fields.get(name) in found:
                 found[document.fields[name]].append(document)
         return [found[value] for value in values]
 
     async def count(self, query: Query) -> int:
-        ((answer,),) = await self._requests.query(self._query(query).count())
+        way = query.descending if query.index.descending is None else query.index.descending
+        return await self._number(self._query(replace(query, descending=way)))
+
+    async def _number(self, asked: Any) -> int:
+        ((answer,),) = await self._requests.query(asked.count())
         return int(answer.value)
 
-    def _query(self, query: Query, after: Document | None = None, one_of: Sequence[Scalar] = ()) -> Any:
+    def _query(
+        self, query: Query, after: Document | None = None, one_of: Sequence[Scalar] = (), *, backwards: bool = False
+    ) -> Any:
         from google.cloud.firestore import FieldFilter
 
         collection = self._requests.client.collection(f"{records.ROOT}/{query.collection}")
-        return records.query_on(collection, query, FieldFilter, after, one_of)
+        return records.query_on(collection, query, FieldFilter, after, one_of, backwards=backwards)
 
     async def _read(self, paths: Sequence[str], names: list[str] | None = None) -> dict[str, Any]:
         """Snapshots of the documents at `paths` that are there, or these fields of them."""

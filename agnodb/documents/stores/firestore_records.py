@@ -4,8 +4,8 @@
     agnodb/records/<collection>/<key>/agnodb_parts/<version>:0000   body
 
 `fields` are those that lists go by, as Firestore has them: a list is a query over them, in the order of one and then of
-`key`. Of what is longer than an index holds, the beginning and a digest stand there, and the whole in `long`. The
-collections are below a document of ours: agno's own have the same names.
+the documents' names. Of what is longer than an index holds, the beginning and a digest stand there, and the whole in
+`long`. The collections are below a document of ours: agno's own have the same names.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ PART_BYTES = 900_000
 """Of a text in one document, which has 1 MiB at most with all else that is in it."""
 _INDEXED, _ID = 1_000, 1_400
 """Bytes: an index holds 1,500 of a text, and the name of a document has as many."""
-_RESERVED = re.compile(r"|\.|\.\.|__.*__", re.DOTALL)
-_ESCAPED = re.compile(r"[%/\x00-\x1f\x7f]")
+_RESERVED = re.compile(r"|__.*__", re.DOTALL)
+_ESCAPED = str.maketrans({"\1": "\1\1", ".": ".,", "/": ".-"})
+"""No name has a slash, or is a dot or two; and what is reserved gets a character at its end that comes before all."""
 
 Data = dict[str, Any]
 
@@ -35,8 +36,13 @@ Data = dict[str, Any]
 def path(address: Address) -> str:
     """The path of a record's document."""
     collection, key = address
-    escaped = _ESCAPED.sub(lambda found: f"%{ord(found[0]):02X}", key)
-    return f"{ROOT}/{collection}/{cut(f'%{escaped}' if _RESERVED.fullmatch(escaped) else escaped, _ID)}"
+    return f"{ROOT}/{collection}/{_name(key)}"
+
+
+def _name(key: str) -> str:
+    """The name of a record's document. Names sort as their keys do, as far as they are not cut."""
+    escaped = key.translate(_ESCAPED)
+    return cut(f"{escaped}\1" if _RESERVED.fullmatch(escaped) else escaped, _ID)
 
 
 def part_path(record: str, version: str, number: int) -> str:
@@ -85,11 +91,18 @@ def indexed_as(value: Scalar) -> Scalar | float:
 
 
 def query_on(
-    collection: Any, query: Query, field_filter: Any, after: Document | None, one_of: Sequence[Scalar] = ()
+    collection: Any,
+    query: Query,
+    field_filter: Any,
+    after: Document | None,
+    one_of: Sequence[Scalar] = (),
+    *,
+    backwards: bool = False,
 ) -> Any:
     """The query of Firestore's client that finds what `query` does, beyond `after`; with any of `one_of` as its last
-    value, where there are some: thirty at most."""
-    sort, direction = f"fields.{query.index.sort}", "DESCENDING" if query.descending else "ASCENDING"
+    value, where there are some: thirty at most. In the other direction if `backwards`: it ends where it is to begin."""
+    down = query.descending != backwards
+    sort, direction = f"fields.{query.index.sort}", "DESCENDING" if down else "ASCENDING"
     for name, value in zip(query.index.fields, query.values, strict=not one_of):
         collection = collection.where(filter=field_filter(f"fields.{name}", "==", indexed_as(value)))
     if one_of:
@@ -98,23 +111,31 @@ def query_on(
     for bound, operator in ((query.low, ">="), (query.high, "<=")):
         if bound is not None:
             collection = collection.where(filter=field_filter(sort, operator, indexed_as(bound)))
-    found = collection.order_by(sort, direction=direction).order_by("key", direction=direction)
+    found = collection.order_by(sort, direction=direction).order_by("__name__", direction=direction)
     if after is not None:
-        found = found.start_after([indexed_as(after.fields[query.index.sort]), cut(after.key, _INDEXED)])
+        place = [indexed_as(after.fields[query.index.sort]), _name(after.key)]
+        found = found.end_before(place) if backwards else found.start_after(place)
     return found
 
 
 def definition(collections: Mapping[str, Sequence[Index]]) -> dict[str, Any]:
-    """The file of indexes for ``firebase deploy --only firestore:indexes``: what those queries need, in both
-    directions, and nothing of what no query is over."""
+    """The file of indexes for ``firebase deploy --only firestore:indexes``: what those queries need, and nothing of
+    what no query is over.
+
+    A list without a field has the index that the service makes by itself, in both directions. One over several fields
+    is merged, by the service too, from those over each of them that sort alike.
+    """
     indexes, without = list[Data](), list[Data]()
     for collection, of_it in collections.items():
+        alone = {(*index.fields, index.sort) for index in of_it if len(index.fields) == 1}
         for index in of_it:
-            for order in ("ASCENDING", "DESCENDING"):
-                equal = [{"fieldPath": f"fields.{name}", "order": "ASCENDING"} for name in index.fields]
-                sorts = [{"fieldPath": name, "order": order} for name in (f"fields.{index.sort}", "key")]
-                indexes.append({"collectionGroup": collection, "queryScope": "COLLECTION", "fields": [*equal, *sorts]})
-        without += [_not_indexed(collection, name) for name in ("body", "long", "version", "parts")]
+            if all((name, index.sort) in alone for name in index.fields) and len(index.fields) != 1:
+                continue
+            equal = [{"fieldPath": f"fields.{name}", "order": "ASCENDING"} for name in index.fields]
+            for down in (False, True) if index.descending is None else (index.descending,):
+                sort = {"fieldPath": f"fields.{index.sort}", "order": "DESCENDING" if down else "ASCENDING"}
+                indexes.append({"collectionGroup": collection, "queryScope": "COLLECTION", "fields": [*equal, sort]})
+        without += [_not_indexed(collection, name) for name in ("key", "body", "long", "version", "parts")]
     return {"indexes": indexes, "fieldOverrides": [*without, _not_indexed(PARTS, "body")]}
 
 

@@ -168,7 +168,8 @@ def aggregated(aggregation: Any, documents: Sequence[Any]) -> Any:
 
 def check_index(query: Any, indexes: Mapping[str, Sequence[Sequence[Part]]]) -> None:
     """Raises Refusal where no index of the collection serves `query`: one over its equal fields in any order and
-    direction, then over what it sorts by, in that order and direction. One field alone is always indexed."""
+    direction, then over what it sorts by, in that order and direction; or several that are over a part of its equal
+    fields each, which are merged. One field alone is always indexed."""
     equal = {
         one.field_filter.field.field_path
         for one in filters(query.where)
@@ -180,8 +181,11 @@ def check_index(query: Any, indexes: Mapping[str, Sequence[Sequence[Part]]]) -> 
     sorts = [one for one in sorts if one[0] not in equal]
     if not sorts or (len(sorts) == 1 and not equal):
         return
+    served: set[str] = set()
     for index in indexes.get(query.from_[0].collection_id, ()):
-        first, rest = index[: len(equal)], [*index[len(equal) :]]
-        if {path for path, _ in first} == equal and rest == sorts:
-            return
+        first, rest = {path for path, _ in index[: -len(sorts)]}, [*index[-len(sorts) :]]
+        if rest == sorts and first <= equal:
+            served |= first
+    if served == equal and equal:
+        return
     raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "The query requires an index.")
