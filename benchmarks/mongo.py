@@ -136,7 +136,7 @@ class Mongo:
         counts.statements = counts.round_trips = self._commands.sent - before
 
     async def prepare(self, sides: Iterable[Side], data: Data) -> None:
-        """agno's adapter writes what it reads, agnodb opens copies of it in place, the floor is given the rows."""
+        """agno's adapter writes what it reads, agnodb opens copies of it in place, and the floor has the rows."""
         for side in sides:
             if side.name == "agno":
                 await side.db._create_all_tables()  # type: ignore[attr-defined]
@@ -149,11 +149,9 @@ class Mongo:
                 continue
             for table, items in filled(data).items():
                 collection = self._client[side.schema][f"agno_{table}"]
-                if isinstance(side, Facade):
-                    collection.insert_many(self._client.agno_side[f"agno_{table}"].find())
-                    continue
+                copies = list(self._client.agno_side[f"agno_{table}"].find()) if isinstance(side, Facade) else []
                 collection.create_index(KEYS[table], unique=True)
-                collection.insert_many([_document(item) for item in items])
+                collection.insert_many(copies or [_document(item) for item in items])
             if isinstance(side, Facade):
                 await side.db._create_all_tables()
             else:

@@ -22,7 +22,7 @@ def test_the_counts_are_the_expected_ones(postgres_server: PostgresAccess) -> No
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=400,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(expected.read())} calls counted, 0 counts differ" in done.stdout
