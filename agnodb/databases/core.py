@@ -135,7 +135,8 @@ class DatabaseCore(Store):
         )
         # Not by its id: whoever gives two databases one id still has two.
         place = _stable_id(settings.url, layout)
-        statements = Statements(settings.dialect, tables_for(layout), settings.policies, place)
+        tables = tables_for(layout, dated=settings.dialect.dates_writes)
+        statements = Statements(settings.dialect, tables, settings.policies, place)
         self._statements = statements
         Store.__init__(self, self._repositories_of(self._executor), objects(), place, settings.policies.media)
         self._on_write_failed = settings.policies.on_write_failed

@@ -32,8 +32,8 @@ class SyncMethods:
     ) -> Any:
         """The session with its runs in order, or None.
 
-        Two statements. On PostgreSQL one where its runs were read before, and three where one of them was deleted
-        since, or one that is not among the last eight was changed.
+        Two statements. On PostgreSQL and MySQL one where its runs were read before, and three where one of them was
+        deleted since, or one that is not among the last eight was changed.
 
         `runs_limit` attaches only the last so many runs that are history for a model. The run objects of an agent's
         session are shared with other reads of it: copy what you change, as agno does, or take `deserialize=False`.

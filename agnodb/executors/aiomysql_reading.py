@@ -16,6 +16,7 @@ from pymysql.converters import _escape_table
 from pymysql.err import InternalError
 from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 
+from agnodb.executors.lending import shut_down
 from agnodb.sql.executor import Answer
 
 _HEADER, _LONGEST = 4, 0xFFFFFF
@@ -39,6 +40,8 @@ class ReadingConnection(Connection):  # type: ignore[misc]
     """Whatever is not a whole, expected packet that is there, is aiomysql's own business."""
 
     _next_seq_id: int
+    _reader: Any
+    _writer: Any
 
     async def ask(self, text: str) -> list[Answer]:
         """What the server answers to `text`, one statement or several. Raises what aiomysql raises."""
@@ -107,6 +110,19 @@ class ReadingConnection(Connection):  # type: ignore[misc]
         return _known.get((content, self._encoding)) or _remembered(
             (content, self._encoding), packet_type(content, self._encoding)
         )
+
+    def close(self) -> None:
+        """As aiomysql's, which asks its loop: one that has ended would raise, also when the connection is forgotten."""
+        if self._loop.is_closed():
+            self.abandon()
+        else:
+            super().close()
+
+    def abandon(self) -> None:
+        """Close the connection without its loop."""
+        writer, self._writer, self._reader = self._writer, None, None
+        if writer is not None:
+            shut_down(writer.transport)
 
     def escape_string(self, text: str) -> Any:
         """As aiomysql's, which looks at each character: of a document that takes longer than all else."""

@@ -6,6 +6,8 @@ statement that is alone that is a sixth of the client's work, and needless. Who 
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import weakref
 from typing import Any, TypeAlias
 
@@ -86,3 +88,11 @@ class AiomysqlPool(LendingPool):
     def is_closed(self, lent: Lent) -> bool:
         driver = lent.driver_connection
         return bool(driver.closed or driver._reader.at_eof())
+
+
+def shut_down(transport: Any) -> None:
+    """Close a connection by its transport, whose loop does not run any more."""
+    found = transport.get_extra_info("socket")
+    if found is not None:
+        with contextlib.suppress(OSError):
+            found.shutdown(socket.SHUT_RDWR)

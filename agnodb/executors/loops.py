@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -22,6 +21,7 @@ from sqlalchemy.util import await_only, greenlet_spawn
 
 from agnodb.errors import WrongLoopError
 from agnodb.executors.carrying import CarriedState
+from agnodb.executors.lending import shut_down
 from agnodb.executors.on_driver import ON_DRIVER, OnDriver
 from agnodb.executors.states import give_up_dead_connections
 
@@ -277,8 +277,9 @@ def _abandon(connection: Any) -> None:
     if wire is not None:  # psycopg
         wire.finish()
         return
-    transport = getattr(connection, "_transport", None)  # asyncpg keeps its socket here
-    found = transport.get_extra_info("socket") if transport is not None else None
-    if found is not None:
-        with contextlib.suppress(OSError):
-            found.shutdown(socket.SHUT_RDWR)
+    abandon = getattr(connection, "abandon", None)
+    if abandon is not None:  # aiomysql
+        abandon()
+    transport = getattr(connection, "_transport", None)
+    if transport is not None:  # asyncpg
+        shut_down(transport)

@@ -72,7 +72,7 @@ def comparison_options(connection: Connection, layout: Layout) -> dict[str, Any]
         return compare_to is not None or not (reflected or isinstance(item, Index))
 
     return {
-        "target_metadata": tables_for(layout).metadata,
+        "target_metadata": tables_for(layout, dated=mysql and not singlestore).metadata,
         "include_schemas": layout.schema is not None,
         "include_name": include_name,
         "include_object": include_object,

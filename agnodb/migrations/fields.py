@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Identity, Integer, String, Text
-from sqlalchemy.dialects.mysql import LONGTEXT
+from sqlalchemy import JSON, BigInteger, Column, Identity, Integer, String, Text, text
+from sqlalchemy.dialects.mysql import LONGTEXT, TIMESTAMP
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -19,6 +19,7 @@ AnyLength = String().with_variant(LONGTEXT(), "mysql")
 LongKey = String().with_variant(String(600), "mysql")
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 Epoch = BigInteger()
+Moment = TIMESTAMP(fsp=6)
 
 Kind = TypeEngine[Any] | type[TypeEngine[Any]]
 
@@ -33,12 +34,16 @@ class Field:
     primary_key: bool = False
     numbered: bool = False
     """Whether the database gives each row a number."""
+    dated: bool = False
+    """Whether MySQL notes in it when the row was last written, whoever writes. Others have no such column."""
 
     def column(self) -> Column[Any]:
         """A new column of this description."""
         kind = ShortText if self.kind is String else self.kind  # MySQL bounds what may have an index
         numbers = [Identity()] if self.numbered else []
-        return Column(self.name, kind, *numbers, nullable=self.nullable, primary_key=self.primary_key)
+        now = text("CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)") if self.dated else None
+        options: dict[str, Any] = {"nullable": self.nullable, "primary_key": self.primary_key, "server_default": now}
+        return Column(self.name, kind, *numbers, **options)
 
 
 def key(name: str) -> Field:
@@ -49,6 +54,11 @@ def key(name: str) -> Field:
 def serial(name: str) -> Field:
     """A primary key of numbers, which the database gives."""
     return Field(name, Serial, nullable=False, primary_key=True, numbered=True)
+
+
+def dated(name: str) -> Field:
+    """The time of the last write of a row, which MySQL keeps."""
+    return Field(name, Moment, nullable=False, dated=True)
 
 
 def required(kind: Kind, *names: str) -> list[Field]:

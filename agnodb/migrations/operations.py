@@ -43,6 +43,7 @@ from agnodb.migrations.fields import (
     LongKey,
     LongText,
     Word,
+    dated,
     key,
     optional,
     required,
@@ -62,6 +63,7 @@ __all__ = [
     "LongText",
     "SchemaOperations",
     "Word",
+    "dated",
     "key",
     "optional",
     "required",
@@ -98,13 +100,12 @@ class SchemaOperations:
         self.database = context.dialect.name
         self._postgresql, self._mysql = (self.database == name for name in ("postgresql", "mysql"))
         self._singlestore = is_singlestore(context.dialect)
+        self.dates_writes = self._mysql and not self._singlestore  # whether it keeps columns that are `dated`
         self._names = {**layout.names.as_dict(), **layout.names.own()}
-        self._in_use = in_use
-        self._from_base = from_base
+        self._in_use, self._from_base = in_use, from_base
         self._progress = progress or (lambda _: None)
         self._fresh: set[str] = set()
-        self._known = catalog
-        self._schema_made = False
+        self._known, self._schema_made = catalog, False
 
     @property
     def offline(self) -> bool:
@@ -187,9 +188,9 @@ class SchemaOperations:
         self.catalog.columns.pop(table, None)
 
     def add_column(self, concept: str, field: Field) -> None:
-        """Add a column that may be NULL (so that no row is rewritten), if there is none."""
+        """Add a column that may be NULL (so that no row is rewritten) or is `dated`, if there is none."""
         table, column = self.table(concept), field.column()
-        if field.name in self.catalog.columns.get(table, ()):
+        if field.name in self.catalog.columns.get(table, ()) or (field.dated and not self.dates_writes):
             return
         if self.offline and self._postgresql:
             # Alembic knows IF NOT EXISTS here from 1.16 on only.

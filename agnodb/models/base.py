@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    FetchedValue,
     ForeignKeyConstraint,
     Identity,
     Index,
@@ -22,10 +23,13 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
+from sqlalchemy.dialects.mysql import TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase
 
 from agnodb.config import GramNames, Layout, TableNames, object_name
 from agnodb.models.types import ShortText
+
+WRITTEN_AT = "agnodb_written_at"
 
 
 class Base(DeclarativeBase):
@@ -63,13 +67,20 @@ class Tables:
 
 
 @lru_cache(maxsize=256)
-def tables_for(layout: Layout) -> Tables:
-    """The tables of `layout`. The same object for the same layout, so prepared statements can be shared."""
+def tables_for(layout: Layout, *, dated: bool = False) -> Tables:
+    """The tables of `layout`. The same object for the same layout, so prepared statements can be shared.
+
+    `dated`: with the column in which MySQL notes when a run was last written, whoever writes; no other database has it.
+    """
     defaults, chosen = ({**names.as_dict(), **names.own()} for names in (TableNames(), layout.names))
     renamed = {defaults[concept]: chosen[concept] for concept in defaults}
     metadata = MetaData(schema=layout.schema)
     copies = {source.name: _copy(source, metadata, layout.schema, renamed) for source in Base.metadata.sorted_tables}
     by_concept: dict[str, Any] = {concept: copies[defaults[concept]] for concept in defaults}
+    if dated:
+        by_concept["runs"].append_column(
+            Column(WRITTEN_AT, TIMESTAMP(fsp=6), nullable=False, server_default=FetchedValue())
+        )
     triggers, grams = layout.names.triggers(), layout.names.grams()
     return Tables(metadata=metadata, triggers=triggers, grams=grams, **by_concept)
 

@@ -105,16 +105,18 @@ class SqlRunRepository(SqlRepository[RunRecord]):
         if self.dialect.row_token(self.table) is None:
             rows = await self.run("stored", self._stored, session)
             return [_told_by_text(key, text, known) for key, text in rows]
-        tokens = self.dialect.texts(str(token) for token in known)
-        rows = await self.run("stored_since", self._stored_since, {**session, "known": tokens})
+        given = {**session, "known": self.dialect.texts(str(token) for token in known)} if known else session
+        rows = await self.run("stored_since", self._stored_since, given, bool(known))
         return [stored_run(*row) for row in rows]
 
     def _stored(self) -> Executable:
         return select(self.key, self._document).where(self._in_session).order_by(*self._order)
 
-    def _stored_since(self) -> Executable:
+    def _stored_since(self, some: bool) -> Executable:
         token: Any = self.dialect.row_token(self.table)
-        document = case((self.dialect.any_of(cast(token, Text), "known"), None), else_=self._document)
+        document: Any = self._document
+        if some:
+            document = case((self.dialect.any_of(cast(token, Text), "known"), None), else_=document)
         return select(token, document, self.table.c.run_index).where(self._in_session).order_by(*self._order)
 
     async def history(self, session_id: str, limit: int) -> list[Any]:

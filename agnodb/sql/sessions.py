@@ -46,12 +46,13 @@ class SqlSessionRepository(SessionSaves):
         filters = present(session_id=session_id, user_id=user_id)
         bound = {**self.rows.parameters(filters), **recent_runs.parameters(self.dialect, known)}
         rows = await self.run("get_with_runs", self._get_with_runs, bound, *sorted(filters))
-        return (self.read(rows[0]), recent_runs.read(rows[0][-3:])) if rows else None
+        found = recent_runs.read(self.dialect, rows)
+        return None if found is None else (self.read(found[0]), found[1])
 
     def _get_with_runs(self, *names: str) -> Executable:
         session_id = self.rows.binds(("session_id",))["session_id"]
-        source, columns = recent_runs.joined(self.table, self.dialect, self.tables.runs, session_id)
-        return select(*self.rows.selected(), *columns).select_from(source).where(*self.equal(names))
+        session = select(*self.rows.selected()).where(*self.equal(names))
+        return recent_runs.beside(session, self.table, self.dialect, self.tables.runs, session_id)
 
     async def page(
         self,
@@ -81,7 +82,7 @@ class SqlSessionRepository(SessionSaves):
         if created_to is not None:
             conditions["to"] = lambda: self.table.c.created_at <= bindparam("to", type_=BigInteger())
             parameters["to"] = integer_in(created_to)
-        if not with_runs or self.dialect.row_token(self.tables.runs) is not None:
+        if not with_runs or self.dialect.lists:
             beside = Beside("runs", self._runs, _take_runs) if with_runs else None
             return await self.paged(page, filters, conditions=conditions, parameters=parameters, beside=beside)
         sessions, total = await self.paged(page, filters, conditions=conditions, parameters=parameters)

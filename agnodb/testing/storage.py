@@ -10,7 +10,7 @@ from sqlalchemy import Connection, String, Table, cast, literal, null, select, t
 T = TypeVar("T")
 Rows = dict[str, list[tuple[Any, ...]]]
 
-UNLIKE = {"agnodb_recent_writes", "agnodb_row_version"}
+UNLIKE = {"agnodb_recent_writes", "agnodb_row_version", "agnodb_written_at"}
 """Columns that differ between two ways to the same rows: each save has a new token, and each write is counted."""
 _KEPT = "kept_"
 

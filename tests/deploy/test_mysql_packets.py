@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from pymysql.protocol import FieldDescriptorPacket
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from agnodb import AsyncMySQLDb
 from agnodb.errors import NotFoundError, OwnershipError
 from agnodb.executors.on_driver import ON_DRIVER
 from agnodb.filters import Page
 from agnodb.records.memories import MemoryRecord
-from agnodb.records.runs import RunRecord
+from agnodb.records.runs import KnownRuns, RunRecord, known_runs
 from agnodb.records.sessions import SessionRecord
 from agnodb.testing.mariadb import MySQLAccess
 
@@ -197,3 +198,66 @@ async def test_an_answer_of_any_length(db: AsyncMySQLDb, length: int) -> None:
     await db.memories.upsert(MemoryRecord(memory_id="n", memory=text + "!", user_id="alice"))
     found, total = await db.memories.page(Page(limit=2, sort_by="memory_id", sort_order="asc"))
     assert (total, [memory.memory for memory in found]) == (2, [text, text + "!"])
+
+
+def stored_run(run_id: str, content: str = "tea") -> RunRecord:
+    return RunRecord(run_id=run_id, session_id="s", run_type="agent", status="RUNNING", run_data={"content": content})
+
+
+async def test_a_steady_read_of_a_session_is_one_round_trip_without_a_document(
+    db: AsyncMySQLDb, mysql_server: MySQLAccess, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await db.sessions.upsert(SessionRecord(session_id="s", session_type="agent", agent_id="a", user_id="alice"))
+    for number in range(12):
+        await db.runs.upsert(stored_run(f"r{number}"))
+
+    async def known() -> KnownRuns:
+        runs = await db.runs.stored("s")
+        made = known_runs([run.token for run in runs], [run.place for run in runs])
+        assert made is not None
+        return made
+
+    before, packets = await known(), Packets(db, monkeypatch)
+    found = await db.sessions.get_with_runs("s", before, user_id="alice")
+    assert packets.taken() == [["SELECT"]]
+    assert found is not None
+    assert (found[0].session_id, [run.place for run in found[1]]) == ("s", list(range(4, 12)))
+    assert all(run.load is None for run in found[1])
+    assert await db.sessions.get_with_runs("s", before, user_id="bob") is None
+    await db.runs.upsert(stored_run("r10", "milk"))
+    mysql_server.run(f"UPDATE {database}.agno_runs SET run_data = '{{}}' WHERE run_id = 'r11'")  # as agno's adapter
+    found = await db.sessions.get_with_runs("s", before)
+    assert found is not None
+    assert [run.load() for run in found[1] if run.load is not None] == [{"content": "milk"}, {}]
+    mysql_server.run(f"UPDATE {database}.agno_runs SET run_data = '{{}}' WHERE run_id = 'r1'")
+    assert await db.sessions.get_with_runs("s", before) is None
+    runs = await db.runs.stored("s", [*before.before, *before.recent])
+    assert [run.place for run in runs if run.load is not None] == [1, 10, 11]
+    mysql_server.run(f"UPDATE {database}.agno_runs SET run_index = NULL WHERE run_id = 'r5'")
+    found = await db.sessions.get_with_runs("s", await known())
+    assert found is not None
+    assert [run.place for run in found[1]] == [None, *(place for place in range(12) if place != 5)]
+
+
+async def test_two_writes_at_one_moment_are_told_apart(mysql_server: MySQLAccess, database: str) -> None:
+    """A clock that stands still, and one that was set back."""
+    url = mysql_server.url.replace("mysql://", "mysql+aiomysql://", 1)
+    tokens: list[Any] = []
+    for moment in (1_800_000_000.5, 1_700_000_000.5):
+        engine = create_async_engine(url, connect_args={"init_command": f"SET timestamp = {moment}"})
+        async with AsyncMySQLDb(db_engine=engine, db_schema=database) as db:
+            await db.create_tables()
+            await db.sessions.upsert(SessionRecord(session_id="s", session_type="agent", agent_id="a"))
+
+            async def token(db: AsyncMySQLDb = db) -> None:
+                tokens.extend(run.token for run in await db.runs.stored("s"))
+
+            for content in ("tea", "milk"):
+                await db.runs.upsert(stored_run("r", content))
+                await token()
+            assert await db.runs.patch("r", "s", lambda _: {"run_data": {"content": ""}})
+            await token()
+            assert await db.runs.cancel("r", "s", reason="late", expected_status="RUNNING")
+            await token()
+        await engine.dispose()
+    assert len(set(tokens)) == len(tokens) == 8

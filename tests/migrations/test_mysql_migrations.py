@@ -88,8 +88,14 @@ async def test_up_and_down_and_up_again(mysql_server: MySQLAccess, schema: str) 
         left = mysql_server.run(f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{schema}'")
         assert left == (("agnodb_version",),)
         await runner.upgrade(engine, layout)
-        mysql_server.run(f"DROP INDEX idx_agno_runs_status ON {schema}.agno_runs")
-        assert await runner.check(engine, layout) == ["add_index idx_agno_runs_status on agno_runs"]
+        mysql_server.run(
+            f"DROP INDEX idx_agno_runs_status ON {schema}.agno_runs",
+            f"ALTER TABLE {schema}.agno_runs DROP COLUMN agnodb_written_at",
+        )
+        assert await runner.check(engine, layout) == [
+            "add_column agnodb_written_at on agno_runs",
+            "add_index idx_agno_runs_status on agno_runs",
+        ]
 
 
 async def test_many_processes_at_once(mysql_server: MySQLAccess, schema: str) -> None:

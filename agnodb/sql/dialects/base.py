@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, ColumnElement, Executable, Insert, Select, Table, select
+from sqlalchemy import Column, ColumnElement, Executable, Insert, Select, Table, Text, cast, select
 from sqlalchemy.sql.dml import ReturningInsert
 
 from agnodb.config import GramNames
@@ -97,13 +97,27 @@ class Dialect(ABC):
     def texts(self, values: Iterable[str]) -> Any:
         """A parameter for `any_of`."""
 
+    dates_writes: ClassVar[bool] = False
+    """Whether the database keeps `agnodb_written_at` of the runs."""
+
     def row_token(self, table: Table) -> ColumnElement[Any] | None:
         """A number of 64 bits that another one takes the place of with every write of a row of `table`, whoever writes;
         None where the database keeps none."""
         return None
 
+    def one_of_tokens(self, token: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Whether a `row_token` is one of the few in the bind `name` (see `tokens`)."""
+        return self.any_of(cast(token, Text), name)
+
+    def tokens(self, tokens: Iterable[Any]) -> Any:
+        """A parameter for `one_of_tokens`."""
+        return self.texts(str(token) for token in tokens)
+
+    lists: ClassVar[bool] = False
+    """Whether it has lists: see `listed`."""
+
     def listed(self, column: ColumnElement[Any], *order: ColumnElement[Any]) -> ColumnElement[Any]:
-        """The values of `column` in all rows, in order, as one list; for databases with a `row_token`."""
+        """The values of `column` in all rows, in order, as one list; for databases with `lists`."""
         raise NotImplementedError
 
     @abstractmethod

@@ -40,9 +40,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.dml import ReturningInsert
 
+from agnodb.models.base import WRITTEN_AT
 from agnodb.sql.dialects.base import LIKE_ESCAPE, Dialect
 from agnodb.sql.dialects.many_rows import Absent, Put
-from agnodb.sql.dialects.steps import Changed, NumberedRun, Upsert, as_values, excluded
+from agnodb.sql.dialects.steps import Changed, NumberedRun, Upsert, as_values, excluded, key_of
 from agnodb.sql.executor import Steps
 from agnodb.sql.ownership import may_write
 
@@ -59,6 +60,7 @@ class MySQLDialect(Dialect):
     """Whether an UPDATE counts the rows that it leaves as they were (see `agnodb.sql.dialects.steps`)."""
     inserted = staticmethod(as_values)
     """How the row of an upsert is inserted."""
+    dates_writes = True
 
     def longest(self, column: Column[Any]) -> int | None:
         return getattr(column.type.dialect_impl(_TYPES), "length", None)
@@ -67,9 +69,35 @@ class MySQLDialect(Dialect):
         plan = statement.get_execution_options().get(PLAN)
         if plan is not None:
             return Steps(plan.ready(tuple(getattr(statement, "_returning", ()))).run)
+        if isinstance(statement, Update):
+            statement = statement.values(self._dated(statement.table))
         if isinstance(statement, (Update, Delete)) and statement._returning:
             return Steps(Changed(statement, at_once=self.at_once).run)
         return statement
+
+    # -- versions of rows -------------------------------------------------------------------------------------
+
+    def row_token(self, table: Table) -> ColumnElement[Any] | None:
+        if not self.dates_writes:
+            return None
+        # 60 bits, so that no sign gets in the way.
+        written = f"CONCAT({key_of(table).name}, ' ', UNIX_TIMESTAMP({WRITTEN_AT}))"
+        return literal_column(f"CAST(CONV(LEFT(MD5({written}), 15), 16, 10) AS SIGNED)", BigInteger())
+
+    def one_of_tokens(self, token: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        # One value, where a list would be another text for each length.
+        return func.find_in_set(token, bindparam(name, type_=Text())) > literal_column("0")
+
+    def tokens(self, tokens: Iterable[Any]) -> str:
+        return ",".join(str(token) for token in tokens)
+
+    def _dated(self, table: Any) -> dict[str, ColumnElement[Any]]:
+        """What an UPDATE sets besides. The server would do it, but two writes may come in the same microsecond, and a
+        clock may be set back: ours are always later than what they change."""
+        if WRITTEN_AT not in table.c:
+            return {}
+        now = "CURRENT_TIMESTAMP(6)"
+        return {WRITTEN_AT: literal_column(f"GREATEST({now}, {WRITTEN_AT} + INTERVAL 1 MICROSECOND)")}
 
     # -- JSON -------------------------------------------------------------------------------------------------
 
@@ -186,7 +214,8 @@ class MySQLDialect(Dialect):
         following = func.greatest(func.coalesce(counter, zero), func.coalesce(last + one, zero)) + one
         number = select(counter - one).where(mine[0]).scalar_subquery()
         writable = select(sessions.c.session_id).where(*mine)
-        upsert = Upsert(runs, {**values, "run_index": number}, update, where, self.inserted, self.at_once)
+        changes = None if update is None else {**update, **self._dated(runs)}
+        upsert = Upsert(runs, {**values, "run_index": number}, changes, where, self.inserted, self.at_once)
         plan = NumberedRun(
             replace(upsert, allowed=writable.exists()) if self.at_once else upsert,
             advance=_update(sessions, {"agnodb_run_counter": following}, *mine, ~exists().where(stored)),

@@ -109,6 +109,8 @@ class PostgresDialect(OnConflict):
         parts = f"extract(epoch FROM pg_postmaster_start_time()), xmin, ctid, updated_at, {key}"
         return literal_column(f"hashtextextended(concat_ws(' ', {parts}), 0)", BigInteger())
 
+    lists = True
+
     def listed(self, column: ColumnElement[Any], *order: ColumnElement[Any]) -> ColumnElement[Any]:
         listed: ColumnElement[Any] = func.array_agg(aggregate_order_by(column, *order))
         return listed

@@ -61,6 +61,7 @@ class SingleStoreDialect(MySQLDialect):
 
     at_once = answers_stored = False  # whether it counts them is not known
     inserted = staticmethod(as_constants)
+    dates_writes = False  # whether it keeps such a column by itself could not be tried
 
     def prepared(self, statement: Executable) -> Executable | Steps:
         if PLAN in statement.get_execution_options():
