@@ -103,8 +103,8 @@ def sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:
     # Any thread may use a connection: only so can a child close, after a fork, what a thread of its parent opened.
     arguments = {"check_same_thread": False}
     engine = create_async_engine(url, connect_args=arguments, poolclass=LendingPool, **_pool(how))
-    prepare_sqlite(engine.sync_engine, min(how.lock_timeout or MOMENT, MOMENT))
-    engine.update_execution_options(**{ON_DRIVER: OnAiosqlite(*_turns(how))})
+    prepare_sqlite(engine.sync_engine, _moment(how))
+    engine.update_execution_options(**{ON_DRIVER: OnAiosqlite(*_turns(how), _moment(how))})
     return engine
 
 
@@ -112,8 +112,12 @@ def blocking_sqlite_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> Engine:
     """As `sqlite_engine`, on the sqlite3 of the standard library."""
     direct = {ON_DRIVER: OnSqlite3()}
     engine = create_engine(url.set(drivername="sqlite+pysqlite"), execution_options=direct, **_pool(how))
-    prepare_sqlite(engine, min(how.lock_timeout or MOMENT, MOMENT))
+    prepare_sqlite(engine, _moment(how))
     return engine
+
+
+def _moment(how: Connecting) -> float:
+    return min(how.lock_timeout or MOMENT, MOMENT)
 
 
 def mysql_engine(url: URL, how: Connecting = NOTHING_GIVEN) -> AsyncEngine:

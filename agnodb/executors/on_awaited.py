@@ -84,22 +84,19 @@ class OnAsyncpg(OnAwaited):
         return rows
 
 
-_TURN = 1.0
-"""Seconds that a writer waits for those of this process at most. Then a transaction is open, and SQLite says more."""
-
-
 class OnAiosqlite(OnAwaited):
     """In the thread of a connection, which is asked once for each statement.
 
     Of the writers one is let to the file at a time: SQLite lets the others sleep, longer each time, and whoever comes
-    at the right moment goes before them, so the slowest of 16 callers took a hundred times the median.
+    at the right moment goes before them, so the slowest of 16 callers took a hundred times the median. After `turn`
+    seconds it asks all the same: then a transaction is open, and SQLite says more.
     """
 
     same, begins = SQLITE_SAME, 1
 
-    def __init__(self, size: int, patience: float) -> None:
+    def __init__(self, size: int, patience: float, turn: float) -> None:
         super().__init__(size, patience)
-        self._writer = asyncio.Lock()
+        self._writer, self.turn = asyncio.Lock(), turn
 
     async def run(
         self, state: LoopState, compiled: Compiled, parameters: Mapping[str, Any], attempts: Attempts
@@ -114,7 +111,7 @@ class OnAiosqlite(OnAwaited):
     async def _may_write(self) -> bool:
         """Whether it is this writer's turn; it tries without one after a while."""
         try:
-            async with asyncio.timeout(_TURN):
+            async with asyncio.timeout(self.turn):
                 return await self._writer.acquire()
         except TimeoutError:
             return False

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiosqlite
@@ -345,18 +346,22 @@ async def test_one_writes_to_a_file_at_a_time(sqlite_url: str, monkeypatch: pyte
     assert most["INSERT"] == 1 < most["SELECT"]
 
 
-async def test_a_writer_waits_for_others_of_its_process_for_a_while_only(
-    file: AsyncSqliteDb, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("lock_timeout", "turn"), [(0.01, 0.01), (None, 1.0), (5, 1.0)])
+async def test_a_writer_waits_for_others_of_its_process_no_longer_than_for_others(
+    tmp_path: Path, lock_timeout: float | None, turn: float
 ) -> None:
-    monkeypatch.setattr("agnodb.executors.on_awaited._TURN", 0.01)
-    writers = direct(file)
-    assert isinstance(writers, OnAiosqlite)
-    async with writers._writer:
-        await file.memories.upsert(TEA)
-    stored = await file.memories.get("m")
-    assert stored is not None
-    assert stored.memory == "tea"
-    assert not writers._writer.locked()
+    given: dict[str, Any] = {} if lock_timeout is None else {"lock_timeout": lock_timeout}
+    async with AsyncSqliteDb(str(tmp_path / "x.db"), **given) as db:
+        await db.create_tables()
+        writers = direct(db)
+        assert isinstance(writers, OnAiosqlite)
+        assert writers.turn == turn
+        async with writers._writer:
+            await db.memories.upsert(TEA)
+        stored = await db.memories.get("m")
+        assert stored is not None
+        assert stored.memory == "tea"
+        assert not writers._writer.locked()
 
 
 def test_sqlite3_runs_them_too(sqlite_url: str) -> None:

@@ -93,7 +93,7 @@ async def test_up_and_down_and_up_again(mysql_server: MySQLAccess, schema: str) 
             f"ALTER TABLE {schema}.agno_runs DROP COLUMN agnodb_written_at",
         )
         assert await runner.check(engine, layout) == [
-            "add_column agnodb_written_at on agno_runs",
+            f"add_column {schema} agno_runs agnodb_written_at on agno_runs",
             "add_index idx_agno_runs_status on agno_runs",
         ]
 
