@@ -10,12 +10,14 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from agno.db.mysql import AsyncMySQLDb as Agnos
 from agno.db.mysql import MySQLDb as AgnosOwn
 from agno.db.schemas import UserMemory
+from agno.run.agent import RunOutput
 from agno.session import AgentSession
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -150,6 +152,39 @@ async def test_kill_9_in_the_middle(mysql_server: MySQLAccess, schema: str, stat
         assert await runner.current(engine, Layout(schema)) != HEAD
         await runner.upgrade(engine, Layout(schema))
         assert await runner.check(engine, Layout(schema)) == []
+
+
+async def test_what_agno_writes_beside_is_read_although_most_runs_are_known(
+    mysql_server: MySQLAccess, schema: str
+) -> None:
+    """Its tables have no column by which runs are told apart; nor does it know the one they get."""
+    url = f"mysql+aiomysql://{mysql_server.url.partition('://')[2]}/mysql"
+    theirs = Agnos(db_url=url, db_schema=schema)
+    await theirs._create_all_tables()
+
+    async def written(content: str, *numbers: int) -> None:
+        for number in numbers:
+            run = RunOutput(run_id=f"r{number}", session_id="s", agent_id="a", user_id="alice", content=content)
+            await theirs.upsert_run(run=run, session_id="s", user_id="alice", run_index=number)
+
+    await theirs.upsert_session(AgentSession(session_id="s", agent_id="a", user_id="alice"))
+    await written("tea", *range(10))
+    async with AsyncMySQLDb(db_url=url, db_schema=schema) as ours:
+
+        async def contents() -> list[str]:
+            return [run.content for run in (await ours.get_session("s")).runs]
+
+        assert await contents() == ["tea"] * 10
+        assert await contents() == ["tea"] * 10
+        await written("milk", 0, 9)
+        assert await contents() == ["milk", *["tea"] * 8, "milk"]
+        await written("water", 10)
+        assert await contents() == ["milk", *["tea"] * 8, "milk", "water"]
+        run = (await ours.get_session("s")).runs[5]
+        await ours.upsert_run(run=replace(run, content="coffee"), session_id="s", user_id="alice")
+        assert (await contents())[5] == "coffee"
+        assert (await theirs.get_session("s", "agent", "alice")).runs[5].content == "coffee"
+    await theirs.db_engine.dispose()
 
 
 async def test_a_database_of_agno_is_adopted_in_place(mysql_server: MySQLAccess, schema: str) -> None:
