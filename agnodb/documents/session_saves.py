@@ -70,13 +70,17 @@ class SessionSaves(DocumentRepository[SessionRecord]):
         """See `agnodb.rules.session_saves.Saves`."""
         as_given = documents is saving.save.documents
         known = self._executor.remembered(self.address(saving.given.first.session_id))
-        if condition != "seen":
-            return None if known is not None else await self.inserted(saving, documents, as_given=as_given)
+        if condition != "seen" and known is None:
+            return await self.inserted(saving, documents, as_given=as_given)
+        if condition == "absent":
+            return None
         document = known or await self.look(saving.given.first.session_id)
         if document is None:
             return None
         stored = self.map.read(document)
-        if _texts(stored) != saving.snapshot.seen or not may_write(stored.user_id, saving.given.first.user_id):
+        owner, seen = saving.given.first.user_id, saving.snapshot.seen if condition == "seen" else documents
+        mine = stored.user_id in (None, owner) if saving.needs_an_owner else may_write(stored.user_id, owner)
+        if not mine or _texts(stored) != seen:
             return None
         return await self._replaced(saving, document, stored, documents, as_given=as_given)
 
