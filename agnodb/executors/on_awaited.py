@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sqlalchemy import Engine, Executable, exc
 from sqlalchemy.util import await_only
 
+from agnodb.executors.group_commit import MOST, Write, commit
 from agnodb.executors.lending import LendingPool, Lent
 from agnodb.executors.on_driver import MYSQL_SAME, SQLITE_SAME, Compiled, OnDriver, failed
 from agnodb.executors.packets import Packet, Step, run_steps, sent
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from agnodb.executors.retries import Attempts
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class OnAwaited(OnDriver):
@@ -88,8 +92,9 @@ class OnAiosqlite(OnAwaited):
     """In the thread of a connection, which is asked once for each statement.
 
     Of the writers one is let to the file at a time: SQLite lets the others sleep, longer each time, and whoever comes
-    at the right moment goes before them, so the slowest of 16 callers took a hundred times the median. After `turn`
-    seconds it asks all the same: then a transaction is open, and SQLite says more.
+    at the right moment goes before them, so the slowest of 16 callers took a hundred times the median. Whose turn it is
+    takes those along who wait, see `agnodb.executors.group_commit`. After `turn` seconds a writer asks all the same:
+    then a transaction is open, and SQLite says more.
     """
 
     same, begins = SQLITE_SAME, 1
@@ -97,24 +102,52 @@ class OnAiosqlite(OnAwaited):
     def __init__(self, size: int, patience: float, turn: float) -> None:
         super().__init__(size, patience)
         self._writer, self.turn = asyncio.Lock(), turn
+        self._waiting: list[Write] = []
 
     async def run(
         self, state: LoopState, compiled: Compiled, parameters: Mapping[str, Any], attempts: Attempts
     ) -> Sequence[Row]:
-        held = compiled.writes and await self._may_write()
-        try:
+        if not compiled.writes:
             return await super().run(state, compiled, parameters, attempts)
+        write, held = Write(compiled.text, compiled.values(parameters)), False
+        self._waiting.append(write)
+        try:
+            held = await self._may_write(write)
+            if held and write.rows is None and not write.alone:
+                await self._together(state, write, attempts)
+            self._waiting.remove(write)
+            if write.rows is None:
+                return await super().run(state, compiled, parameters, attempts)
+            return write.rows if compiled.answers else ()
         finally:
+            if write in self._waiting:
+                self._waiting.remove(write)
             if held:
                 self._writer.release()
 
-    async def _may_write(self) -> bool:
-        """Whether it is this writer's turn; it tries without one after a while."""
+    async def _may_write(self, write: Write) -> bool:
+        """Whether it is this writer's turn; it tries without one after a while, unless somebody is at it."""
         try:
             async with asyncio.timeout(self.turn):
                 return await self._writer.acquire()
         except TimeoutError:
-            return False
+            return write.taken and await self._writer.acquire()
+
+    async def _together(self, state: LoopState, first: Write, attempts: Attempts) -> None:
+        """Store `first` and those that wait, if there are any, or nothing."""
+        others = [write for write in self._waiting if write is not first and write.rows is None and not write.alone]
+        writes = [first, *others[: MOST - 1]]
+        if len(writes) == 1:
+            return
+        for write in writes:
+            write.taken = True
+        try:
+            await self._lent(state, (None, None), attempts, lambda lent: state.wait(_commit, lent, writes))
+        except Exception as error:  # each is told when it is run alone
+            log.debug("%d writes are run one by one: %s", len(writes), type(error).__name__)
+        finally:
+            for write in writes:
+                write.taken, write.alone = False, write.rows is None
 
     def fetch(self, connection: Any, text: str, values: Any) -> Awaitable[Sequence[Row]]:
         driver = connection.driver_connection
@@ -160,6 +193,11 @@ class OnAiomysql(OnAwaited):
                 return Answer((), cursor.rowcount)
 
         return await sent(packet, connection.ask, ask_many)
+
+
+def _commit(lent: Lent, writes: Sequence[Write]) -> None:
+    driver = lent.driver_connection
+    await_only(driver._execute(commit, driver._conn, writes))  # one hop to its thread, whatever there is to do
 
 
 async def _lent_new(pool: LendingPool, state: LoopState) -> Lent:
