@@ -127,6 +127,7 @@ def _bucket(url: str, _prefix: str) -> Opened:
     from agnodb.documents import agnos_layouts
     from agnodb.documents.stores.gcs import GcsStore
     from agnodb.documents.stores.gcs_clients import Place, bucket_of
+    from agnodb.documents.stores.gcs_names import Names
 
     place = Place.of_url(url)
 
@@ -134,7 +135,7 @@ def _bucket(url: str, _prefix: str) -> Opened:
         return bucket_of(place, None, None)
 
     return Opened(
-        GcsStore(connect, place.prefix),
+        GcsStore(connect, Names(place.prefix)),
         lambda _collections: store_setups.of_bucket(connect(), place.prefix),
         lambda names: agnos_layouts.in_bucket(connect(), place.prefix, names),
         lambda _names: "agno's objects are left as they are",

@@ -9,6 +9,7 @@ from agnodb.databases.arguments import Caching, FirstTables, FurtherTables, Iden
 from agnodb.databases.documents import AsyncDocumentDatabase, DocumentDatabase, DocumentSettings
 from agnodb.documents.stores.gcs import GcsStore
 from agnodb.documents.stores.gcs_clients import Place, bucket_of
+from agnodb.documents.stores.gcs_names import Names
 from agnodb.errors import ConfigurationError
 
 
@@ -61,10 +62,11 @@ class AsyncGcsJsonDb(AsyncDocumentDatabase):
         self, bucket_name: str | None = None, prefix: str | None = None, **given: Unpack[GcsJsonArguments]
     ) -> None:
         place = _place(bucket_name, prefix, given)
+        names = Names(place.prefix)
         self.bucket_name, self.prefix = place
         super().__init__(
             _settings("async_gcs_json", place, given),
-            lambda: GcsStore(lambda: bucket_of(place, given.get("project"), given.get("credentials")), place.prefix),
+            lambda: GcsStore(lambda: bucket_of(place, given.get("project"), given.get("credentials")), names),
             GcsStore.capabilities,
         )
 
@@ -77,11 +79,11 @@ class GcsJsonDb(DocumentDatabase):
         self, bucket_name: str | None = None, prefix: str | None = None, **given: Unpack[GcsJsonArguments]
     ) -> None:
         place = _place(bucket_name, prefix, given)
-        settings = _settings("gcs_json", place, given)
+        settings, names = _settings("gcs_json", place, given), Names(place.prefix)
         self.bucket_name, self.prefix = place
         super().__init__(
             replace(settings, policies=settings.policies.need_no_loop()),
-            lambda: GcsStore(lambda: bucket_of(place, given.get("project"), given.get("credentials")), place.prefix),
+            lambda: GcsStore(lambda: bucket_of(place, given.get("project"), given.get("credentials")), names),
             GcsStore.capabilities,
         )
 

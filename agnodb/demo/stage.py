@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from agnodb.databases.documents import AsyncDocumentDatabase
+from agnodb.databases.dynamodb import AsyncDynamoDb
 from agnodb.databases.firestore import AsyncFirestoreDb
+from agnodb.databases.gcs_json import AsyncGcsJsonDb
 from agnodb.databases.json_files import AsyncJsonDb
 from agnodb.databases.mongo import AsyncMongoDb
 from agnodb.databases.mysql import AsyncMySQLDb
@@ -30,7 +32,9 @@ from agnodb.urls import async_url, backend_of
 
 _STORES: dict[str, Callable[[str], AsyncDocumentDatabase]] = {
     "json://": lambda url: AsyncJsonDb(url.removeprefix("json://")),
+    "dynamodb://": lambda url: AsyncDynamoDb(db_url=url),
     "firestore://": lambda url: AsyncFirestoreDb(db_url=url),
+    "gs://": lambda url: AsyncGcsJsonDb(db_url=url),
 }
 """How URLs of stores of documents begin, besides those of Redis."""
 

@@ -6,11 +6,12 @@ A client belongs to the loop that first uses it: Motor's and PyMongo's asynchron
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -62,6 +63,8 @@ class Clients(Protocol):
 class _LoopState:
     def __init__(self, client: Any) -> None:
         self.client, self.boot = client, asyncio.Lock()
+        self.end: AsyncGenerator[None] | None = None
+        """Held as long as the client is."""
 
     def lock(self) -> asyncio.Lock:
         return asyncio.Lock()
@@ -84,6 +87,25 @@ class _LoopState:
                 task.cancel()
 
 
+def _at_the_end(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
+    """Have the running loop await `close` when it ends, as long as what this returns is held.
+
+    `asyncio.run` closes the generators that are open in its loop. There is no other moment at which a client of a loop
+    can be closed: agno's exporter has a loop for each call.
+    """
+
+    async def waiting() -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            await close()
+
+    held = waiting()
+    with contextlib.suppress(StopIteration):
+        held.__anext__().send(None)  # as far as its yield, which waits for nothing
+    return held
+
+
 class LoopClients:
     """One client for each event loop. One that was passed in belongs to the loop that uses it first."""
 
@@ -99,11 +121,19 @@ class LoopClients:
         if state is None:
             with self._lock:
                 for other in [other for other in self._states if other.is_closed()]:
-                    del self._states[other]  # a client of a closed loop can no longer be closed
+                    del self._states[other]  # it did not end as `asyncio.run` ends one: nothing can be closed there
                 if self._given is not None and self._states:
                     raise WrongLoopError(_WAY_OUT)
                 state = self._states[loop] = _LoopState(self._make() if self._given is None else self._given)
+            if self._given is None:
+                state.end = _at_the_end(lambda: self._closed(loop))
         return state
+
+    async def _closed(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Close the client of a loop that ends."""
+        state = self._states.pop(loop, None)
+        if state is not None:
+            await settled(state.client.close())
 
     async def close(self) -> None:
         """See `Clients`."""

@@ -7,12 +7,15 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
+from google.cloud import storage
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from agnodb.testing.dynamodb_server import REGION
 from agnodb.testing.mariadb import MySQLAccess
 from agnodb.urls import async_url
 
@@ -127,7 +130,7 @@ def test_wrong_url_is_one_line_and_an_exit_code(url: str, said: str) -> None:
     assert "secret-word" not in demo.stdout + demo.stderr
 
 
-@pytest.mark.parametrize("kind", ["json", "redis", "mongodb", "firestore"])
+@pytest.mark.parametrize("kind", ["json", "redis", "mongodb", "dynamodb", "firestore", "gcs"])
 def test_a_store_of_documents_holds_what_the_demo_shows(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -136,6 +139,14 @@ def test_a_store_of_documents_holds_what_the_demo_shows(
         url = f"{request.getfixturevalue('redis_server')}/7"
     elif kind == "firestore":
         url = request.getfixturevalue("firestore_server") or "firestore://agnodb-test/demo"
+    elif kind == "dynamodb":
+        server = request.getfixturevalue("dynamodb_server")
+        url = f"dynamodb://{REGION}/agnodb-test-{uuid.uuid4().hex[:12]}?endpoint={server}"
+    elif kind == "gcs":
+        request.getfixturevalue("gcs_server")
+        bucket = f"agnodb-test-{uuid.uuid4().hex[:12]}"
+        storage.Client().create_bucket(bucket)
+        url = f"gs://{bucket}/demo"
     elif kind == "mongodb":
         url = request.getfixturevalue("mongodb_server")
     demo = played("--url", url)

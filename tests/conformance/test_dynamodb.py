@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
@@ -294,6 +295,17 @@ class TestOnlyInDynamoDb:
             assert "127.0.0.1" not in str(told.value)
             health = database.health()
             assert (health.ok, health.error) == (False, "UnavailableError")
+
+    async def test_a_loop_that_ends_leaves_no_client(
+        self, url: str, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+    ) -> None:
+        database = AsyncDynamoDb(db_url=url)
+        for _ in range(3):
+            await asyncio.to_thread(asyncio.run, database.sessions.get("s"))
+        gc.collect()
+        await database.close()
+        assert "Unclosed" not in caplog.text
+        assert not [one for one in recwarn if issubclass(one.category, ResourceWarning)]
 
     async def test_what_the_service_says_is_typed(self, client: Between, table: str) -> None:
         database = AsyncDynamoDb(db_client=client, db_table=table)

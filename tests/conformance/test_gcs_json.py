@@ -194,8 +194,8 @@ class TestOnlyInGcsJson:
             whole = blobs(prefix)
             store = database._core._executor.state().client
             document = Document("gone", "{}", {"created_at": 7, "user_id": "alice"}, "v")
-            index = Index((), "created_at")
-            for place in store._names.places(("agno_memories", "gone"), [index], document):
+            monkeypatch.setitem(store._names.indexes, "agno_memories", [Index((), "created_at")])
+            for place in store._names.places(("agno_memories", "gone"), document):
                 store._objects.put(place.name, "", metadata=place.metadata)
             page = Page(limit=5, sort_by="created_at")
             assert [one.memory_id for one in database.memories.page(page)[0]] == ["m"]

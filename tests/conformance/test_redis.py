@@ -235,6 +235,15 @@ class TestOnlyInRedis:
         over.set()
         assert await other is not None
 
+    async def test_a_loop_that_ends_leaves_no_connection(self, redis_server: str, prefix: str, client: Any) -> None:
+        database = AsyncRedisDb(db_url=redis_server, db_prefix=prefix)
+        await database.sessions.upsert(a_session())
+        before = len(await client.client_list())
+        for _ in range(5):
+            await asyncio.to_thread(asyncio.run, database.sessions.get("s"))
+        assert len(await client.client_list()) == before
+        await database.close()
+
     async def test_health(self, client: AsyncRedis, prefix: str) -> None:
         told = await AsyncRedisDb(redis_client=client, db_prefix=prefix).health()
         assert (told.ok, told.at_head) == (True, True)

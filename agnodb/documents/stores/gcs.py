@@ -27,18 +27,19 @@ _MOST = 1_000
 
 
 class GcsStore:
-    """See `agnodb.documents.store.DocumentStore`. `connect` gives the bucket of the client."""
+    """See `agnodb.documents.store.DocumentStore`. `connect` gives the bucket of the client; each event loop and process
+    has a store of its own, and `names` are for all of them."""
 
     capabilities = Capabilities(batch=100, lists=16, blocking=True, threads=8)
 
-    def __init__(self, connect: Callable[[], Any], prefix: str) -> None:
-        self._names, self._objects = Names(prefix), Objects(connect)
+    def __init__(self, connect: Callable[[], Any], names: Names) -> None:
+        self._names, self._objects = names, Objects(connect)
         self._records = Records(self._objects, self._names)
 
     # -- the port ---------------------------------------------------------------------------------------------
 
     async def prepare(self, collections: Mapping[str, Sequence[Index]]) -> None:
-        self._records.indexes |= collections
+        self._names.indexes |= collections
         self._records.sweep()
 
     async def get(self, addresses: Sequence[Address]) -> list[Document | None]:

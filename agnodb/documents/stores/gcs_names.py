@@ -100,10 +100,11 @@ class Place(NamedTuple):
 
 
 class Names:
-    """The names of the objects of one database."""
+    """The names of the objects of one database, and the lists of its collections: the same for all clients of it."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
+        self.indexes: dict[str, Sequence[Index]] = {}
 
     def record(self, address: Address) -> str:
         """The object of a record."""
@@ -121,11 +122,11 @@ class Names:
     def _folder(self, collection: str, name: str) -> str:
         return f"{self.prefix}{quote(collection)}/lists/{_cut(name, _NAME_BYTES)}/"
 
-    def places(self, address: Address, indexes: Sequence[Index], document: Document) -> Iterator[Place]:
+    def places(self, address: Address, document: Document) -> Iterator[Place]:
         """The places of a version of a record."""
         key, fields = document.key, document.fields
         metadata = {"key": key} if len(key.encode()) > _KEY_BYTES else None
-        for index in indexes:
+        for index in self.indexes.get(address[0], ()):
             if index.sort in fields and all(name in fields for name in index.fields):
                 folder = self._folder(address[0], lists.list_name(index, [fields[name] for name in index.fields]))
                 sorting = _sorting(index, fields[index.sort])

@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from agnodb.documents.store import Address, Document, Index, Refused, Write
+from agnodb.documents.store import Address, Document, Refused, Write
 from agnodb.documents.stores.gcs_names import Names, Place
 from agnodb.documents.stores.gcs_objects import Objects, Stored, age
 from agnodb.documents.stores.json_text import document_in, text_of
@@ -68,7 +68,6 @@ class Records:
 
     def __init__(self, objects: Objects, names: Names) -> None:
         self.objects, self.names = objects, names
-        self.indexes: dict[str, Sequence[Index]] = {}
         self._seen = Seen[Known]()
 
     # -- reads ------------------------------------------------------------------------------------------------
@@ -153,8 +152,7 @@ class Records:
 
     def places(self, address: Address, document: Document | None) -> list[Place]:
         """The places of a version of a record."""
-        indexes = self.indexes.get(address[0], ())
-        return [] if document is None else [*self.names.places(address, indexes, document)]
+        return [] if document is None else [*self.names.places(address, document)]
 
     def put_places(self, writes: Sequence[Write]) -> None:
         """Make the places of what is written. They count once it is stored."""

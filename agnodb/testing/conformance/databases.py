@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from agnodb.errors import ConfigurationError
+from agnodb.errors import ConfigurationError, WrongLoopError
 from agnodb.filters import Page
 from agnodb.testing.conformance.memories import a_memory
 from agnodb.testing.conformance.sessions import a_session
@@ -61,6 +62,20 @@ class DatabaseLifeConformance:
         with pytest.raises(ConfigurationError):
             await database.sessions.get("s")
         await database.close()
+
+    async def test_what_another_event_loop_writes_is_listed(self, db: Any) -> None:
+        await db.memories.upsert(a_memory("m0"))
+
+        async def written(number: int) -> None:
+            await db.memories.upsert(a_memory(f"m{number}"))
+
+        try:
+            for number in (1, 2):  # each in a loop of its own, as agno's exporter has one for each call
+                await asyncio.to_thread(asyncio.run, written(number))
+        except WrongLoopError:  # of a client that was passed in, and belongs to one loop
+            return
+        found, total = await db.memories.page(Page())
+        assert ({memory.memory_id for memory in found}, total) == ({"m0", "m1", "m2"}, 3)
 
     async def test_it_can_be_rebuilt_from_its_dictionary(self, db: Any) -> None:
         data = db.to_dict()
