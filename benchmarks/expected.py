@@ -15,7 +15,9 @@ from benchmarks.measure import Row
 
 FILE = Path(__file__).with_name("expected.json")
 SIDE = "agnodb"
-FAMILIES = ("calls", "calls-sqlite", "calls-mongo", "facade", "turns", "lists", "traces", "metrics", "boot")
+FAMILIES = (
+    "calls", "calls-sqlite", "calls-mysql", "calls-mongo", "facade", "turns", "lists", "traces", "metrics", "boot",
+)  # fmt: skip
 EXACT, ROUGH = ("statements", "round_trips"), ("bytes_up", "bytes_down")
 TOLERATED, LEAST = 0.1, 64
 

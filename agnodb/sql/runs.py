@@ -56,7 +56,7 @@ class SqlRunRepository(SqlRepository[RunRecord]):
 
     concept = "runs"
     record = RunRecord
-    idempotent = frozenset({"upsert"})
+    idempotent = frozenset({"upsert", "save"})
 
     async def get(self, run_id: str) -> RunRecord | None:
         return await self.find(run_id=run_id)
@@ -159,23 +159,25 @@ class SqlRunRepository(SqlRepository[RunRecord]):
     # -- writes -----------------------------------------------------------------------------------------------
 
     async def upsert(self, run: RunRecord) -> RunRecord:
-        rows = await self.run("upsert", self._upsert, self._parameters(run))
+        stored = self.table.c
+        returning = (stored.user_id, stored.run_index, stored.created_at, stored.updated_at)
+        rows = await self.run("upsert", lambda: self._upsert(*returning), self._parameters(run))
         if not rows:
             raise await self._refusal(run)
         user_id, run_index, created_at, updated_at = rows[0]
         owner = None if user_id is None else decode_text(user_id)
         return replace(run, user_id=owner, run_index=run_index, created_at=created_at, updated_at=updated_at)
 
-    def _upsert(self) -> Executable:
+    def _upsert(self, *returning: ColumnElement[Any]) -> Executable:
         stored, values, excluded = self.table.c, self.rows.binds(_WRITTEN), self.dialect.excluded
         update = {name: excluded(name) for name in SAVED_AGAIN}
         update["user_id"] = keep_owner(self.table, excluded("user_id"))
         same = (stored.session_id == excluded("session_id")) & may_write(self.table, excluded("user_id"))
-        returning = (stored.user_id, stored.run_index, stored.created_at, stored.updated_at)
         return self.dialect.insert_run(self.table, self.tables.sessions, values, update, same, returning)
 
     async def save(self, run: RunRecord) -> None:
-        await self.upsert(run)
+        if not await self.run("save", lambda: self._upsert(self.key), self._parameters(run)):
+            raise await self._refusal(run)
 
     async def append_if_absent(self, run: RunRecord) -> bool:
         if await self.run("append_if_absent", self._append, self._parameters(run)):

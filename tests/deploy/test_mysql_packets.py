@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,10 +97,36 @@ async def test_a_new_run_is_one_too_and_its_document_is_sent_once(
     packets = Packets(db, monkeypatch)
     for run_id, size in (("short", 1), ("long", 200_000)):
         run = RunRecord(run_id=run_id, session_id="s", run_type="agent", run_data={"content": "tea " * size})
-        for _ in ("new", "there"):
+        for statements in (["UPDATE", "INSERT", "SELECT"], ["UPDATE", "SELECT"]):
             assert (await db.runs.upsert(run)).run_index == (size > 1)
-            assert packets.taken() == [["BEGIN", "UPDATE", "INSERT", "SELECT", "COMMIT"]]
+            assert packets.taken() == [["BEGIN", *statements, "COMMIT"]]
             assert packets.last.count("content") == 1
+        await db.runs.save(run)  # another statement, which knows none yet
+        assert packets.taken() == [["BEGIN", "UPDATE", "INSERT", "SELECT", "COMMIT"]]
+        await db.runs.save(run)
+        assert packets.taken() == [["UPDATE"]]
+
+
+async def test_a_run_that_was_written_lately_and_is_gone_is_written_again(
+    db: AsyncMySQLDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await db.sessions.upsert(SessionRecord(session_id="s", session_type="agent", agent_id="a", user_id="alice"))
+    run = RunRecord(run_id="r", session_id="s", run_type="agent", run_data={"content": "tea"}, user_id="alice")
+    for _ in range(2):
+        await db.runs.save(run)
+    packets = Packets(db, monkeypatch)
+    with pytest.raises(OwnershipError):
+        await db.runs.save(replace(run, user_id="bob", run_data={}))
+    assert packets.taken()[0] == ["UPDATE"]
+    assert await db.runs.of_session("s") == [{"content": "tea"}]
+    assert await db.runs.delete("r")
+    packets.taken()
+    await db.runs.save(run)
+    assert packets.taken() == [["UPDATE"], ["BEGIN", "UPDATE", "INSERT", "SELECT", "COMMIT"]]
+    assert await db.runs.of_session("s") == [{"content": "tea"}]
+    assert await db.sessions.delete("s")
+    with pytest.raises(NotFoundError):
+        await db.runs.save(run)
 
 
 async def test_a_save_of_a_session_is_one_and_two_over_what_others_wrote(

@@ -87,8 +87,8 @@ def test_no_insert_delete_or_claim_is_idempotent() -> None:
     }
     assert said == {
         "approvals.change", "eval_runs.change", "knowledge.upsert", "learnings.update", "learnings.upsert",
-        "memories.upsert", "runs.upsert", "schedule_runs.change", "schedules.change", "schema_versions.set",
-        "sessions.rename", "sessions.set_data", "spans.create", "traces.upsert",
+        "memories.upsert", "runs.save", "runs.upsert", "schedule_runs.change", "schedules.change",
+        "schema_versions.set", "sessions.rename", "sessions.set_data", "spans.create", "traces.upsert",
     }  # fmt: skip
 
 

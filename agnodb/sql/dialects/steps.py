@@ -11,7 +11,7 @@ the row is read after it. That needs a database that counts a row which an UPDAT
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -44,6 +44,7 @@ from agnodb.sql.executor import Answer, Ask, Row, Statement
 KEYS = "agnodb_keys"
 _EXCLUDED = "agnodb_excluded."
 _DUPLICATE = 1062
+_MOST_KNOWN = 4096
 _LARGE = 100_000
 """Characters of an upsert that are not sent twice to save a round trip: in its UPDATE and in its INSERT."""
 
@@ -230,6 +231,7 @@ class Upsert:
             changed = _set(update(self.table).where(mine), self.table, values)
             self._change, self._change_allowed = Step(changed), Step(changed.where(*where))
         self._read = Step(select(*(returning or (key,))).where(mine))
+        self._key_only = [column.name for column in returning] == [key.name]
         self._put = self._put_by_key(returning or (key,)) if self._is_lasting() else None
         self._stored, self._nulls = None, frozenset[int]()
         if self.stored is not None:
@@ -268,6 +270,18 @@ class Upsert:
         """See `Steps`."""
         rows = self.in_one(ask, parameters) if self.at_once else None
         return self.decided(ask, parameters, ask(self.lock(parameters))[0]) if rows is None else rows
+
+    def changed_in_one(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        """The row of which only the key is asked for, or all that is; none where none may be changed."""
+        if self._change_allowed is None:
+            return ()
+        change = self._change_allowed(parameters)
+        if self._key_only:
+            (changed,) = ask(change, last=True)
+            key: Any = self.values[key_of(self.table).name]
+            return [(parameters[key.key],)] if changed.rowcount else ()
+        changed, found = ask(change, self._read(parameters), last=True)
+        return found.rows if changed.rowcount else ()
 
     def in_one(self, ask: Ask, parameters: Mapping[str, Any], *before: Statement) -> Sequence[Row] | None:
         """As `run`, without waiting for an answer; None where that decides nothing, and nothing is written: the row may
@@ -323,17 +337,25 @@ class NumberedRun:
     upsert: Upsert
     advance: Any
     writable: Any
+    known: dict[str, None] = field(default_factory=dict)
+    """Runs that were written lately, and are there unless somebody has deleted them: a save of one is a change."""
 
     def ready(self, returning: Sequence[Any]) -> NumberedRun:
         """With the statements built."""
         self.upsert.ready(returning)
         self._advance, self._writable = Step(self.advance), Step(self.writable)
+        self._key: Any = self.upsert.values[key_of(self.upsert.table).name]
         return self
 
     def run(self, ask: Ask, parameters: Mapping[str, Any]) -> Sequence[Row]:
         """See `Steps`."""
         if self.upsert.at_once:
-            rows = self.upsert.in_one(ask, parameters, self._advance(parameters))
+            run_id = parameters[self._key.key]
+            rows = self.upsert.changed_in_one(ask, parameters) if run_id in self.known else None
+            if not rows:
+                rows = self.upsert.in_one(ask, parameters, self._advance(parameters))
+            if rows:
+                self._remember(run_id)
             if rows is not None:
                 return rows
         first = (self._advance(parameters), self._writable(parameters), self.upsert.lock(parameters))
@@ -341,3 +363,8 @@ class NumberedRun:
         if not advanced.rowcount and not writable.rows:
             return ()
         return self.upsert.decided(ask, parameters, locked)
+
+    def _remember(self, run_id: str) -> None:
+        if len(self.known) >= _MOST_KNOWN:
+            self.known.clear()
+        self.known[run_id] = None
