@@ -47,6 +47,7 @@ LONG_TURN, SHORT_TURN = "agent turn 200, 20 KB answers", "agent turn 10, 20 KB a
 PAGES = [f"get_sessions, page {page} of 10,000, {runs}" for page in (1, 50) for runs in ("no runs", "with runs")]
 WRITES = ("upsert_session, steady", "upsert_run 4 KB, saved again", "upsert_run 4 KB, new", "upsert_user_memory")
 SIMPLE = (*WRITES, "get_user_memory")
+ON_MARIADB = (f"{READS[0]} of 4 KB", f"{READS[0]}, 96 sessions in turn", f"{READS[1]} of 4 KB")
 GOALS = (
     _agno(LONG_TURN, 10, "p50_ms"),
     _agno(LONG_TURN, 10, "bytes_down"),
@@ -61,6 +62,7 @@ GOALS = (
     _agno("get_session, 1,000 runs, first read", 1.2),
     *(_agno(f"{name} of 4 KB, SQLite", 1.3) for name in READS),
     *(_agno(f"{name} of 4 KB, sqlite3", 1.3) for name in READS),
+    *(Goal(f"{name}, MariaDB", "calls_per_second", "agnodb", "agno", 3) for name in (*SIMPLE, *ON_MARIADB)),
     _agno("create_spans(100)", 15),
     _floor("create_spans(100)", 2.5),
     *(_agno(name, 3) for name in PAGES),

@@ -26,6 +26,7 @@ SHOWN = {
     "upsert_session, SQLite": "upsert_session, steady, SQLite",
     "upsert_run, SQLite": "upsert_run 4 KB, new, SQLite",
     "upsert_run, MariaDB": "upsert_run 4 KB, new, MariaDB",
+    "get_session, 100 runs, MariaDB": "get_session, 100 runs of 4 KB, MariaDB",
     "upsert_run, MongoDB (the server of the tests)": "upsert_run 4 KB, new, MongoDB",
     "search_learnings, 10,000": "search_learnings, 10,000",
     "calculate_metrics, 10,000 sessions that day": "calculate_metrics, one new run, 10,000 sessions that day",
