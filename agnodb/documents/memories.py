@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agnodb import clock, codec
@@ -13,19 +13,14 @@ from agnodb.documents.repository import DocumentRepository
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.memories import SAVED_AGAIN, MemoryRecord, UserMemories
+from agnodb.rules.memories import Memories
 from agnodb.rules.ownership import may_write
 from agnodb.rules.searching import contains
 from agnodb.rules.values import integer_in
 
 
-class DocumentMemoryRepository(DocumentRepository[MemoryRecord]):
+class DocumentMemoryRepository(Memories, DocumentRepository[MemoryRecord]):
     """See `agnodb.contracts.memories.MemoryRepository`."""
-
-    concept = "memories"
-    record = MemoryRecord
-
-    async def get(self, memory_id: str, *, user_id: str | None = None) -> MemoryRecord | None:
-        return await self.one(memory_id, **present(user_id=user_id))
 
     async def page(
         self,
@@ -79,12 +74,6 @@ class DocumentMemoryRepository(DocumentRepository[MemoryRecord]):
             for user in users
         ]
         return page_of(found, page.checked(self.listing))
-
-    async def delete(self, memory_id: str, *, user_id: str | None = None) -> bool:
-        return await self.delete_any([memory_id], **present(user_id=user_id)) > 0
-
-    async def delete_many(self, memory_ids: Iterable[str], *, user_id: str | None = None) -> int:
-        return await self.delete_any(memory_ids, **present(user_id=user_id))
 
     async def clear(self) -> None:
         await self.delete_chosen(self.chosen())

@@ -18,7 +18,7 @@ from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
 from agnodb.policies import Policies
 from agnodb.records.base import Record
-from agnodb.rules.keyed import Keyed
+from agnodb.rules.keyed import Changed
 from agnodb.text import encode_text
 
 R = TypeVar("R", bound=Record)
@@ -59,7 +59,7 @@ class Collections:
         return found
 
 
-class DocumentRepository(Keyed[R]):
+class DocumentRepository(Changed[R]):
     """Base of the document repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
 
     beside: ClassVar[tuple[str, ...]] = ()

@@ -15,10 +15,10 @@ from agnodb.documents.repository import ROUNDS
 from agnodb.documents.session_runs import SessionRuns
 from agnodb.documents.store import Document, Refused, Write
 from agnodb.errors import AgnoDbError, NotFoundError, OwnershipError, UnavailableError
-from agnodb.filters import Page, present
 from agnodb.records.runs import SAVED_AGAIN, RunRecord
 from agnodb.rules.cancelling import cancellation
 from agnodb.rules.ownership import may_write
+from agnodb.rules.runs import Runs
 from agnodb.text import decode_text
 
 
@@ -31,32 +31,8 @@ class _Found(NamedTuple):
     history: History
 
 
-class DocumentRunRepository(SessionRuns):
+class DocumentRunRepository(Runs, SessionRuns):
     """See `agnodb.contracts.runs.RunRepository`."""
-
-    async def get(self, run_id: str) -> RunRecord | None:
-        return await self.one(run_id)
-
-    async def page(
-        self,
-        page: Page,
-        *,
-        session_id: str | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        team_id: str | None = None,
-        workflow_id: str | None = None,
-        status: str | None = None,
-    ) -> tuple[list[RunRecord], int]:
-        filters = present(
-            session_id=session_id,
-            user_id=user_id,
-            agent_id=agent_id,
-            team_id=team_id,
-            workflow_id=workflow_id,
-            status=status,
-        )
-        return await self.paged(page, self.chosen(**filters))
 
     # -- writes -----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, cast
 
 from agnodb.contracts.traces import Groups
@@ -14,21 +13,19 @@ from agnodb.documents.repository import DocumentRepository
 from agnodb.documents.store import Document, Write
 from agnodb.documents.trace_filters import condition
 from agnodb.errors import OwnershipError
-from agnodb.filters import Page, present
+from agnodb.filters import Page
 from agnodb.records.traces import TraceRecord, TraceRow
 from agnodb.rules.ownership import may_write
-from agnodb.rules.statistics import COMPONENTS, OWNERS, durations, group, trace_group
+from agnodb.rules.statistics import COMPONENTS, OWNERS, durations, group
 from agnodb.rules.times import time_from, time_in, time_now
-from agnodb.rules.traces import merged_trace
+from agnodb.rules.traces import Asked, Traces, merged_trace
 
 SPANS, ERRORS = "agnodb_spans", "agnodb_errors"
 
 
-class DocumentTraceRepository(DocumentRepository[TraceRow]):
+class DocumentTraceRepository(Traces, DocumentRepository[TraceRow]):
     """See `agnodb.contracts.traces.TraceRepository`."""
 
-    concept = "traces"
-    record = TraceRow
     beside = (SPANS, ERRORS)
 
     def read(self, document: Document) -> TraceRecord:
@@ -47,67 +44,32 @@ class DocumentTraceRepository(DocumentRepository[TraceRow]):
         latest, _ = await self.paged(Page(1), self.chosen(run_id=run_id))
         return cast("TraceRecord", latest[0]) if latest else None
 
-    async def page(
-        self,
-        page: Page,
-        *,
-        run_id: str | None = None,
-        session_id: str | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        team_id: str | None = None,
-        workflow_id: str | None = None,
-        status: str | None = None,
-        start_time: datetime | str | None = None,
-        end_time: datetime | str | None = None,
-        filter_expr: Mapping[str, Any] | None = None,
-    ) -> tuple[list[TraceRecord], int]:
-        filters = present(
-            run_id=run_id,
-            session_id=session_id,
-            user_id=user_id,
-            agent_id=agent_id,
-            team_id=team_id,
-            workflow_id=workflow_id,
-            status=status,
-        )
-        chosen = self.chosen(**filters)
-        if start_time is not None:
-            chosen = replace(chosen, ranged="start_time", low=time_from(start_time))
-        if end_time is not None or filter_expr is not None:
-            chosen = replace(chosen, keep=_fits(end_time, filter_expr))
+    async def _asked(self, page: Page, asked: Asked) -> tuple[list[TraceRecord], int]:
+        chosen = self.chosen(**asked.filters)
+        if asked.start_time is not None:
+            chosen = replace(chosen, ranged="start_time", low=time_from(asked.start_time))
+        if asked.end_time is not None or asked.expression is not None:
+            chosen = replace(chosen, keep=_fits(asked.end_time, asked.expression))
         rows, total = await self.paged(page, chosen)
         return cast("list[TraceRecord]", rows), total
 
     # -- statistics -------------------------------------------------------------------------------------------
 
-    async def stats(
-        self,
-        page: Page,
-        *,
-        group_by: str = "session",
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        team_id: str | None = None,
-        workflow_id: str | None = None,
-        start_time: datetime | str | None = None,
-        end_time: datetime | str | None = None,
-        filter_expr: Mapping[str, Any] | None = None,
-    ) -> Groups:
-        columns = trace_group(group_by)
+    async def _grouped(self, page: Page, columns: tuple[str, ...], asked: Asked) -> Groups:
         page = page.checked(self.listing)
-        filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
-        created: dict[str, Any] = {} if start_time is None else {"low": time_from(start_time)}
-        if end_time is not None:
-            created["high"] = time_in(end_time)
-        chosen: Chosen[TraceRow] = replace(self.chosen(**filters), ranged="created_at" if created else None, **created)
-        if filter_expr is not None:
-            chosen = replace(chosen, keep=condition(filter_expr))
+        created: dict[str, Any] = {} if asked.start_time is None else {"low": time_from(asked.start_time)}
+        if asked.end_time is not None:
+            created["high"] = time_in(asked.end_time)
+        chosen: Chosen[TraceRow] = replace(
+            self.chosen(**asked.filters), ranged="created_at" if created else None, **created
+        )
+        if asked.expression is not None:
+            chosen = replace(chosen, keep=condition(asked.expression))
         key, by_id = columns[0], dict[str, list[TraceRow]]()
         for trace in await self.all_of(chosen):
             if _belongs(trace, key):
                 by_id.setdefault(getattr(trace, key), []).append(trace)
-        if group_by == "session":
+        if key == "session_id":
             groups = [{key: name, **_of_session(traces)} for name, traces in sorted(by_id.items())]
             groups.sort(key=lambda found: str(found["last_trace_at"]), reverse=True)
         else:

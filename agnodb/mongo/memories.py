@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from agnodb import clock
@@ -12,21 +12,17 @@ from agnodb.mongo.documents import decoded
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.mongo.searching import within
 from agnodb.records.memories import SAVED_AGAIN, MemoryRecord, UserMemories
+from agnodb.rules.memories import Memories
 from agnodb.rules.values import integer_in, text_in
 from agnodb.text import decode_text
 
 _A_LIST = {"topics.0": {"$exists": True}}
 
 
-class MongoMemoryRepository(MongoRepository[MemoryRecord]):
+class MongoMemoryRepository(Memories, MongoRepository[MemoryRecord]):
     """See `agnodb.contracts.memories.MemoryRepository`."""
 
-    concept = "memories"
-    record = MemoryRecord
     idempotent = frozenset({"upsert"})
-
-    async def get(self, memory_id: str, *, user_id: str | None = None) -> MemoryRecord | None:
-        return await self.find(memory_id=memory_id, **present(user_id=user_id))
 
     async def page(
         self,
@@ -77,12 +73,6 @@ class MongoMemoryRepository(MongoRepository[MemoryRecord]):
                 user_id=decode_text(row["_id"]), total_memories=row["total"], last_memory_updated_at=row["latest"]
             ),
         )
-
-    async def delete(self, memory_id: str, *, user_id: str | None = None) -> bool:
-        return await self.delete_any([memory_id], **present(user_id=user_id)) > 0
-
-    async def delete_many(self, memory_ids: Iterable[str], *, user_id: str | None = None) -> int:
-        return await self.delete_any(memory_ids, **present(user_id=user_id))
 
     async def clear(self) -> None:
         await self.delete_where({})

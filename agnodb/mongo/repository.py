@@ -14,7 +14,7 @@ from agnodb.mongo.executor import READS, Command, Executor
 from agnodb.mongo.ownership import may_write
 from agnodb.policies import Policies
 from agnodb.records.base import Record
-from agnodb.rules.keyed import Keyed
+from agnodb.rules.keyed import Changed
 
 R = TypeVar("R", bound=Record)
 G = TypeVar("G")
@@ -60,7 +60,7 @@ class Collections:
         return found
 
 
-class MongoRepository(Keyed[R], asks=False):
+class MongoRepository(Changed[R], asks=False):
     """Base of the Mongo repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
 
     idempotent: ClassVar[frozenset[str]] = frozenset()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Container, Hashable, Iterable
 from typing import Any
 
 from agnodb import clock
-from agnodb.filters import Page, present
+from agnodb.filters import Page
 from agnodb.mongo.documents import decoded, texts
 from agnodb.mongo.ownership import may_write
 from agnodb.mongo.recent_runs import ORDER, SHOWN, VERSION, new_version, stored_run
@@ -14,35 +14,12 @@ from agnodb.mongo.repository import Document
 from agnodb.mongo.run_saves import RunSaves
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, RunRecord, StoredRun
 from agnodb.rules.cancelling import cancellation
+from agnodb.rules.runs import Runs
 from agnodb.rules.values import text_in
 
 
-class MongoRunRepository(RunSaves):
+class MongoRunRepository(Runs, RunSaves):
     """See `agnodb.contracts.runs.RunRepository`."""
-
-    async def get(self, run_id: str) -> RunRecord | None:
-        return await self.find(run_id=run_id)
-
-    async def page(
-        self,
-        page: Page,
-        *,
-        session_id: str | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        team_id: str | None = None,
-        workflow_id: str | None = None,
-        status: str | None = None,
-    ) -> tuple[list[RunRecord], int]:
-        filters = present(
-            session_id=session_id,
-            user_id=user_id,
-            agent_id=agent_id,
-            team_id=team_id,
-            workflow_id=workflow_id,
-            status=status,
-        )
-        return await self.paged(page, self.fields.encode(filters))
 
     def ordered(self, page: Page) -> list[Document]:
         stages = super().ordered(page)
@@ -129,11 +106,3 @@ class MongoRunRepository(RunSaves):
     ) -> bool:
         change = cancellation(expected_status, reason)
         return bool(await self.patch(run_id, session_id, change, user_id=user_id))
-
-    # -- deletes ----------------------------------------------------------------------------------------------
-
-    async def delete(self, run_id: str) -> bool:
-        return await self.delete_where({"run_id": text_in(run_id)}) > 0
-
-    async def delete_many(self, run_ids: Iterable[str]) -> int:
-        return await self.delete_any(run_ids)

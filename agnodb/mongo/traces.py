@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, cast
 
 from agnodb.contracts.traces import Groups
@@ -14,18 +13,15 @@ from agnodb.mongo.repository import ROUNDS, Document, MongoRepository
 from agnodb.mongo.statistics import DURATIONS, of_status, p95
 from agnodb.mongo.trace_filters import condition
 from agnodb.records.traces import TraceRecord, TraceRow
-from agnodb.rules.statistics import COMPONENTS, OWNERS, group, trace_group
+from agnodb.rules.statistics import COMPONENTS, OWNERS, group
 from agnodb.rules.times import time_from, time_in, time_now
-from agnodb.rules.traces import merged_trace
+from agnodb.rules.traces import Asked, Traces, merged_trace
 
 _SPANS = "agnodb_spans"
 
 
-class MongoTraceRepository(MongoRepository[TraceRow]):
+class MongoTraceRepository(Traces, MongoRepository[TraceRow]):
     """See `agnodb.contracts.traces.TraceRepository`."""
-
-    concept = "traces"
-    record = TraceRow
 
     # -- reads ------------------------------------------------------------------------------------------------
 
@@ -38,32 +34,8 @@ class MongoTraceRepository(MongoRepository[TraceRow]):
         rows = await self.call("get", "aggregate", stages)
         return self._counted_record(rows[0]) if rows else None
 
-    async def page(
-        self,
-        page: Page,
-        *,
-        run_id: str | None = None,
-        session_id: str | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        team_id: str | None = None,
-        workflow_id: str | None = None,
-        status: str | None = None,
-        start_time: datetime | str | None = None,
-        end_time: datetime | str | None = None,
-        filter_expr: Mapping[str, Any] | None = None,
-    ) -> tuple[list[TraceRecord], int]:
-        filters = present(
-            run_id=run_id,
-            session_id=session_id,
-            user_id=user_id,
-            agent_id=agent_id,
-            team_id=team_id,
-            workflow_id=workflow_id,
-            status=status,
-        )
-        conditions = self._conditions("start_time", start_time, "end_time", end_time, filter_expr)
-        rows, total = await self.paged(page, {"$and": [self.fields.encode(filters), *conditions]})
+    async def _asked(self, page: Page, asked: Asked) -> tuple[list[TraceRecord], int]:
+        rows, total = await self.paged(page, {"$and": self._conditions("start_time", "end_time", asked)})
         return cast("list[TraceRecord]", rows), total
 
     async def read_all(self, rows: Sequence[Document]) -> list[TraceRow]:
@@ -88,46 +60,24 @@ class MongoTraceRepository(MongoRepository[TraceRow]):
         trace.duration_ms = round(trace.duration_ms)
         return trace
 
-    @staticmethod
-    def _conditions(
-        start: str, from_time: Any, end: str, to_time: Any, expression: Mapping[str, Any] | None
-    ) -> list[Document]:
-        """The conditions `start` >= from_time, `end` <= to_time and `expression`, those that are set."""
-        conditions: list[Document] = []
-        if from_time is not None:
-            conditions.append({start: {"$gte": time_from(from_time)}})
-        if to_time is not None:
-            conditions.append({end: {"$lte": time_in(to_time)}})
-        if expression is not None:
-            conditions.append(condition(expression))
+    def _conditions(self, start: str, end: str, asked: Asked) -> list[Document]:
+        """That of the fields, and the others that are set: `start` and `end` are the fields of their times."""
+        conditions: list[Document] = [self.fields.encode(asked.filters)]
+        if asked.start_time is not None:
+            conditions.append({start: {"$gte": time_from(asked.start_time)}})
+        if asked.end_time is not None:
+            conditions.append({end: {"$lte": time_in(asked.end_time)}})
+        if asked.expression is not None:
+            conditions.append(condition(asked.expression))
         return conditions
 
     # -- statistics -------------------------------------------------------------------------------------------
 
-    async def stats(
-        self,
-        page: Page,
-        *,
-        group_by: str = "session",
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        team_id: str | None = None,
-        workflow_id: str | None = None,
-        start_time: datetime | str | None = None,
-        end_time: datetime | str | None = None,
-        filter_expr: Mapping[str, Any] | None = None,
-    ) -> Groups:
-        columns = trace_group(group_by)
-        filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
-        conditions = self._conditions("created_at", start_time, "created_at", end_time, filter_expr)
+    async def _grouped(self, page: Page, columns: tuple[str, ...], asked: Asked) -> Groups:
         key = columns[0]
-        if group_by == "endpoint":
-            grouped: Document = dict.fromkeys(COMPONENTS)
-        else:
-            grouped = {key: {"$ne": None}}
-        match = {"$match": {"$and": [grouped, self.fields.encode(filters), *conditions]}}
-        by_session = group_by == "session"
-        stages = [match, *(self._by_session() if by_session else self._by_component(key))]
+        there: Document = dict.fromkeys(COMPONENTS) if key == "name" else {key: {"$ne": None}}
+        match = {"$match": {"$and": [there, *self._conditions("created_at", "created_at", asked)]}}
+        stages = [match, *(self._by_session() if key == "session_id" else self._by_component(key))]
         return await self.grouped("stats", stages, page, lambda row: group(columns, {**row, key: row["_id"]}))
 
     @staticmethod

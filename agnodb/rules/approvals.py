@@ -9,10 +9,10 @@ from typing import Any
 from agnodb import clock
 from agnodb.filters import Page, present
 from agnodb.records.approvals import ApprovalRecord, approval_changes
-from agnodb.rules.keyed import Keyed
+from agnodb.rules.keyed import Changed
 
 
-class Approvals(Keyed[ApprovalRecord]):
+class Approvals(Changed[ApprovalRecord]):
     """What `agnodb.contracts.approvals.ApprovalRepository` has for one approval at a time, and its pages."""
 
     concept = "approvals"

@@ -10,7 +10,7 @@ from agnodb.errors import InvalidValueError
 from agnodb.filters import present
 from agnodb.records.eval_runs import EvalRunRecord
 from agnodb.records.sessions import SessionType
-from agnodb.rules.keyed import Keyed
+from agnodb.rules.keyed import Changed
 
 
 def component_field(component: str) -> str:
@@ -20,7 +20,7 @@ def component_field(component: str) -> str:
     return f"{component}_id"
 
 
-class EvalRuns(Keyed[EvalRunRecord]):
+class EvalRuns(Changed[EvalRunRecord]):
     """What `agnodb.contracts.eval_runs.EvalRunRepository` has for evaluation runs by their ids."""
 
     concept = "eval_runs"

@@ -32,17 +32,21 @@ class Keyed(StrictOwner, ABC, Generic[R], asks=False):
         """One page of the records whose fields equal `filters`, and the number of all of them."""
 
     @abstractmethod
-    async def insert(self, record: R) -> R:
-        """Insert `record`; as it is stored. Raises DuplicateKeyError when its key, or a unique value, is taken."""
-
-    @abstractmethod
-    async def change(self, key: Any, changes: Mapping[str, Any], **filters: Any) -> R | None:
-        """Set `changes` in the record with `key` whose fields equal `filters`; the changed record, or None. Atomic."""
-
-    @abstractmethod
     async def delete_one(self, key: Any, **filters: Any) -> bool:
         """Delete the record with `key` whose fields equal `filters`; False when there is none."""
 
     @abstractmethod
     async def delete_any(self, keys: Iterable[str], **filters: Any) -> int:
         """Delete the records with one of `keys` whose fields also equal `filters`; the number deleted."""
+
+
+class Changed(Keyed[R], asks=False):
+    """Records that are inserted once and changed field by field."""
+
+    @abstractmethod
+    async def insert(self, record: R) -> R:
+        """Insert `record`; as it is stored. Raises DuplicateKeyError when its key, or a unique value, is taken."""
+
+    @abstractmethod
+    async def change(self, key: Any, changes: Mapping[str, Any], **filters: Any) -> R | None:
+        """Set `changes` in the record with `key` whose fields equal `filters`; the changed record, or None. Atomic."""

@@ -9,10 +9,10 @@ from typing import Any
 from agnodb import clock
 from agnodb.filters import Page, present
 from agnodb.records.schedule_runs import ScheduleRunRecord, schedule_run_changes
-from agnodb.rules.keyed import Keyed
+from agnodb.rules.keyed import Changed
 
 
-class ScheduleRuns(Keyed[ScheduleRunRecord]):
+class ScheduleRuns(Changed[ScheduleRunRecord]):
     """What `agnodb.contracts.schedule_runs.ScheduleRunRepository` has for one run at a time, and its pages."""
 
     concept = "schedule_runs"

@@ -10,7 +10,7 @@ from agnodb import clock
 from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.schedules import ScheduleRecord, provenance_changes, schedule_changes
-from agnodb.rules.keyed import Keyed
+from agnodb.rules.keyed import Changed
 from agnodb.rules.values import integer_in
 
 
@@ -25,7 +25,7 @@ def stale_lock(now: int, grace_seconds: int) -> int:
     return now - grace
 
 
-class Schedules(Keyed[ScheduleRecord]):
+class Schedules(Changed[ScheduleRecord]):
     """What `agnodb.contracts.schedules.ScheduleRepository` has for one schedule at a time, and its pages."""
 
     concept = "schedules"

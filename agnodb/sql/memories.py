@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Executable, bindparam, delete, func, select
@@ -11,6 +11,7 @@ from agnodb import clock, codec
 from agnodb.errors import OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.memories import SAVED_AGAIN, MemoryRecord, UserMemories
+from agnodb.rules.memories import Memories
 from agnodb.rules.values import integer_in
 from agnodb.sql.dialects.base import like_pattern
 from agnodb.sql.ownership import keep_owner, may_write
@@ -19,15 +20,10 @@ from agnodb.sql.searching import Search, SearchedColumn, document_texts
 from agnodb.text import decode_text
 
 
-class SqlMemoryRepository(SqlRepository[MemoryRecord]):
+class SqlMemoryRepository(Memories, SqlRepository[MemoryRecord]):
     """See `agnodb.contracts.memories.MemoryRepository`."""
 
-    concept = "memories"
-    record = MemoryRecord
     idempotent = frozenset({"upsert"})
-
-    async def get(self, memory_id: str, *, user_id: str | None = None) -> MemoryRecord | None:
-        return await self.find(memory_id=memory_id, **present(user_id=user_id))
 
     async def page(
         self,
@@ -107,12 +103,6 @@ class SqlMemoryRepository(SqlRepository[MemoryRecord]):
         user_id, latest = self.table.c.user_id, func.max(self.table.c.updated_at)
         owned = select(user_id, func.count(), latest).where(user_id.is_not(None), *self.equal(names))
         return owned.group_by(user_id).order_by(latest.desc(), user_id)
-
-    async def delete(self, memory_id: str, *, user_id: str | None = None) -> bool:
-        return await self.delete_where(memory_id=memory_id, **present(user_id=user_id)) > 0
-
-    async def delete_many(self, memory_ids: Iterable[str], *, user_id: str | None = None) -> int:
-        return await self.delete_any(memory_ids, **present(user_id=user_id))
 
     async def clear(self) -> None:
         await self.run("clear", lambda: delete(self.table), {})

@@ -20,11 +20,11 @@ from sqlalchemy import (
     select,
 )
 
-from agnodb.contracts.strict_owner import StrictOwner
 from agnodb.filters import LISTINGS, Page
 from agnodb.models.base import Tables
 from agnodb.policies import DEFAULT_POLICIES, Policies
 from agnodb.records.base import Record
+from agnodb.rules.keyed import Keyed
 from agnodb.rules.totals import KeptTotals
 from agnodb.rules.values import text_in
 from agnodb.sql.dialects.base import Dialect
@@ -85,11 +85,9 @@ class Statements:
         return found
 
 
-class SqlRepository(StrictOwner, Generic[R], asks=False):
+class SqlRepository(Keyed[R], asks=False):
     """Base of the SQL repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
 
-    concept: ClassVar[str]
-    record: type[R]
     idempotent: ClassVar[frozenset[str]] = frozenset()
     """The names of the writes that may be run twice: they leave and answer the same (see `Shape.idempotent`)."""
 
@@ -131,6 +129,12 @@ class SqlRepository(StrictOwner, Generic[R], asks=False):
 
     def _find(self, *names: str) -> Executable:
         return select(*self.rows.selected()).where(*self.equal(names)).limit(1)
+
+    async def one(self, key: Any, **filters: Any) -> R | None:
+        return await self.find(**{self.key.name: key}, **filters)
+
+    async def listed(self, page: Page, **filters: Any) -> tuple[list[R], int]:
+        return await self.paged(page, filters)
 
     async def paged(
         self,
@@ -265,8 +269,10 @@ class SqlRepository(StrictOwner, Generic[R], asks=False):
     def _delete(self, *names: str) -> Executable:
         return delete(self.table).where(*self.equal(names)).returning(self.key)
 
+    async def delete_one(self, key: Any, **filters: Any) -> bool:
+        return await self.delete_where(**{self.key.name: key}, **filters) > 0
+
     async def delete_any(self, keys: Iterable[str], **filters: Any) -> int:
-        """Delete the rows with one of `keys` whose columns also equal `filters`; the number deleted."""
         parameters = {"keys": self.dialect.texts(map(text_in, keys)), **self.rows.parameters(filters)}
         return len(await self.run("delete_any", self._delete_any, parameters, *sorted(filters)))
 

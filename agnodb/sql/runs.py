@@ -25,9 +25,10 @@ from sqlalchemy import (
 
 from agnodb import clock, codec
 from agnodb.errors import NotFoundError, OwnershipError
-from agnodb.filters import Page, present
+from agnodb.filters import Page
 from agnodb.records.runs import HISTORY_SKIP_STATUSES, SAVED_AGAIN, RunRecord, StoredRun, stored_size
 from agnodb.rules.cancelling import check_cancellable
+from agnodb.rules.runs import Runs
 from agnodb.rules.values import text_in
 from agnodb.sql.ownership import keep_owner, may_write, of_writable
 from agnodb.sql.recent_runs import stored_run
@@ -51,38 +52,10 @@ _WRITTEN = (
 CANCELLED = codec.encode("CANCELLED")
 
 
-class SqlRunRepository(SqlRepository[RunRecord]):
+class SqlRunRepository(Runs, SqlRepository[RunRecord]):
     """See `agnodb.contracts.runs.RunRepository`."""
 
-    concept = "runs"
-    record = RunRecord
     idempotent = frozenset({"upsert", "save"})
-
-    async def get(self, run_id: str) -> RunRecord | None:
-        return await self.find(run_id=run_id)
-
-    async def page(
-        self,
-        page: Page,
-        *,
-        session_id: str | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        team_id: str | None = None,
-        workflow_id: str | None = None,
-        status: str | None = None,
-    ) -> tuple[list[RunRecord], int]:
-        return await self.paged(
-            page,
-            present(
-                session_id=session_id,
-                user_id=user_id,
-                agent_id=agent_id,
-                team_id=team_id,
-                workflow_id=workflow_id,
-                status=status,
-            ),
-        )
 
     def order(self, page: Page) -> list[ColumnElement[Any]]:
         ordered = super().order(page)
@@ -273,14 +246,6 @@ class SqlRunRepository(SqlRepository[RunRecord]):
             )
             .returning(self.key)
         )
-
-    # -- deletes ----------------------------------------------------------------------------------------------
-
-    async def delete(self, run_id: str) -> bool:
-        return await self.delete_where(run_id=run_id) > 0
-
-    async def delete_many(self, run_ids: Iterable[str]) -> int:
-        return await self.delete_any(run_ids)
 
 
 def _told_by_text(key: str, text: str, known: Collection[Hashable]) -> StoredRun:

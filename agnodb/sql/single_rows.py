@@ -7,27 +7,17 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Executable, bindparam, insert, update
 
-from agnodb.filters import Page
 from agnodb.records.base import Record
-from agnodb.rules.keyed import Keyed
+from agnodb.rules.keyed import Changed
 from agnodb.sql.repository import SqlRepository
 
 R = TypeVar("R", bound=Record)
 
 
-class SingleRows(SqlRepository[R], Keyed[R], asks=False):
+class SingleRows(SqlRepository[R], Changed[R], asks=False):
     """Base of repositories without an upsert."""
 
     idempotent = frozenset({"change"})
-
-    async def one(self, key: Any, **filters: Any) -> R | None:
-        return await self.find(**{self.key.name: key}, **filters)
-
-    async def listed(self, page: Page, **filters: Any) -> tuple[list[R], int]:
-        return await self.paged(page, filters)
-
-    async def delete_one(self, key: Any, **filters: Any) -> bool:
-        return await self.delete_where(**{self.key.name: key}, **filters) > 0
 
     async def insert(self, record: R) -> R:
         await self.run("insert", self._insert, self.rows.parameters(self.rows.values(record)))

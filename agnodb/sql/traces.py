@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -23,11 +22,12 @@ from sqlalchemy import (
 
 from agnodb.contracts.traces import Groups
 from agnodb.errors import OwnershipError
-from agnodb.filters import Page, present
+from agnodb.filters import Page
 from agnodb.records.base import column_fields
 from agnodb.records.traces import PLACEHOLDER_NAME, TraceRecord, TraceRow
-from agnodb.rules.statistics import COMPONENTS, OWNERS, trace_group
+from agnodb.rules.statistics import COMPONENTS, OWNERS
 from agnodb.rules.times import time_from, time_in, time_now
+from agnodb.rules.traces import Asked, Traces
 from agnodb.sql.dialects.base import Dialect
 from agnodb.sql.executor import Executor
 from agnodb.sql.ownership import keep_owner, may_write
@@ -41,11 +41,9 @@ _IDS = ("run_id", "session_id", *COMPONENTS)
 Conditions = dict[str, Callable[[], ColumnElement[bool]]]
 
 
-class SqlTraceRepository(SqlRepository[TraceRow]):
+class SqlTraceRepository(Traces, SqlRepository[TraceRow]):
     """See `agnodb.contracts.traces.TraceRepository`."""
 
-    concept = "traces"
-    record = TraceRow
     idempotent = frozenset({"upsert"})
 
     def __init__(self, executor: Executor, statements: Statements) -> None:
@@ -66,32 +64,9 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
         chosen = select(*self.rows.selected()).where(*self.equal([name])).order_by(*self.order(latest)).limit(1)
         return self._counted(chosen, latest)
 
-    async def page(
-        self,
-        page: Page,
-        *,
-        run_id: str | None = None,
-        session_id: str | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        team_id: str | None = None,
-        workflow_id: str | None = None,
-        status: str | None = None,
-        start_time: datetime | str | None = None,
-        end_time: datetime | str | None = None,
-        filter_expr: Mapping[str, Any] | None = None,
-    ) -> tuple[list[TraceRecord], int]:
-        filters = present(
-            run_id=run_id,
-            session_id=session_id,
-            user_id=user_id,
-            agent_id=agent_id,
-            team_id=team_id,
-            workflow_id=workflow_id,
-            status=status,
-        )
-        conditions, parameters = self._conditions("start_time", start_time, "end_time", end_time, filter_expr)
-        rows, total = await self.paged(page, filters, conditions=conditions, parameters=parameters)
+    async def _asked(self, page: Page, asked: Asked) -> tuple[list[TraceRecord], int]:
+        conditions, parameters = self._conditions("start_time", "end_time", asked)
+        rows, total = await self.paged(page, asked.filters, conditions=conditions, parameters=parameters)
         return cast("list[TraceRecord]", rows), total
 
     def _page(self, where: Sequence[ColumnElement[bool]], page: Page, *, total: bool) -> Select[Any]:
@@ -108,56 +83,40 @@ class SqlTraceRepository(SqlRepository[TraceRow]):
         counts = (count.scalar_subquery(), errors.scalar_subquery())
         return select(*columns[:width], *counts, *columns[width:]).order_by(*order)
 
-    def _conditions(
-        self, start: str, from_time: Any, end: str, to_time: Any, expression: Mapping[str, Any] | None
-    ) -> tuple[Conditions, dict[str, Any]]:
-        """The conditions `start` >= from_time, `end` <= to_time and `expression`, those that are set."""
+    def _conditions(self, start: str, end: str, asked: Asked) -> tuple[Conditions, dict[str, Any]]:
+        """Those of the times, in the columns `start` and `end`, and of the expression, as far as they are set."""
         conditions: Conditions = {}
         parameters: dict[str, Any] = {}
-        if from_time is not None:
+        if asked.start_time is not None:
             conditions["from"] = lambda: self.table.c[start] >= bindparam("from", type_=String())
-            parameters["from"] = time_from(from_time)
-        if to_time is not None:
+            parameters["from"] = time_from(asked.start_time)
+        if asked.end_time is not None:
             conditions["to"] = lambda: self.table.c[end] <= bindparam("to", type_=String())
-            parameters["to"] = time_in(to_time)
-        if expression is not None:
-            compiled = TraceFilter(expression, self.table, self.dialect)
+            parameters["to"] = time_in(asked.end_time)
+        if asked.expression is not None:
+            compiled = TraceFilter(asked.expression, self.table, self.dialect)
             conditions[compiled.key] = compiled.condition
             parameters.update(compiled.parameters)
         return conditions, parameters
 
     # -- statistics -------------------------------------------------------------------------------------------
 
-    async def stats(
-        self,
-        page: Page,
-        *,
-        group_by: str = "session",
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        team_id: str | None = None,
-        workflow_id: str | None = None,
-        start_time: datetime | str | None = None,
-        end_time: datetime | str | None = None,
-        filter_expr: Mapping[str, Any] | None = None,
-    ) -> Groups:
-        columns = trace_group(group_by)
-        filters = present(user_id=user_id, agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
-        conditions, parameters = self._conditions("created_at", start_time, "created_at", end_time, filter_expr)
-        by_session = group_by == "session"
+    async def _grouped(self, page: Page, columns: tuple[str, ...], asked: Asked) -> Groups:
+        conditions, parameters = self._conditions("created_at", "created_at", asked)
+        by_session = columns[0] == "session_id"
 
         def build(*_: Any) -> Select[Any]:
-            where = [*self.equal(sorted(filters)), *(condition() for condition in conditions.values())]
+            where = [*self.equal(sorted(asked.filters)), *(condition() for condition in conditions.values())]
             return self._by_session(where) if by_session else self._by_component(columns[0], where)
 
         return await self.groups(
             "stats",
             build,
             page,
-            filters,
+            asked.filters,
             lambda row: group(columns, row),
             parameters=parameters,
-            variant=(group_by, tuple(sorted(conditions))),
+            variant=(columns[0], tuple(sorted(conditions))),
         )
 
     def _by_session(self, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
