@@ -35,9 +35,9 @@ from agnodb.executors.retries import RETRY_SECONDS
 from agnodb.executors.run_cache import run_cache
 from agnodb.models.base import Tables, tables_for
 from agnodb.mongo import schema, urls
+from agnodb.mongo.collections import Collections
 from agnodb.mongo.executor import Executor
 from agnodb.mongo.repositories import MongoRepositories
-from agnodb.mongo.repository import Collections
 from agnodb.mongo.urls import DEFAULT_NAME
 from agnodb.policies import Policies
 from agnodb.records.health import HealthRecord

@@ -14,26 +14,21 @@ from agnodb.documents.repository import DocumentRepository
 from agnodb.errors import InvalidValueError, OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.learnings import LearningRecord
+from agnodb.rules.learnings import Learnings
 from agnodb.rules.ownership import may_write
 from agnodb.rules.searching import words_in_document
 from agnodb.rules.statistics import USER_CHANGED, USERS
 from agnodb.rules.values import text_in
 
 
-class DocumentLearningRepository(DocumentRepository[LearningRecord]):
+class DocumentLearningRepository(Learnings, DocumentRepository[LearningRecord]):
     """See `agnodb.contracts.learnings.LearningRepository`."""
-
-    concept = "learnings"
-    record = LearningRecord
 
     @staticmethod
     def derived(record: Any) -> Mapping[str, Any]:
         return {"owner": owner_list(None if record.user_id is None else text_in(record.user_id))}
 
     # -- reads ------------------------------------------------------------------------------------------------
-
-    async def get(self, learning_id: str) -> LearningRecord | None:
-        return await self.one(learning_id)
 
     async def latest(
         self, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
@@ -95,9 +90,6 @@ class DocumentLearningRepository(DocumentRepository[LearningRecord]):
     async def update(self, learning_id: str, content: Any, metadata: Any = None) -> bool:
         changes = {"content": content, "metadata": metadata, "updated_at": clock.now()}
         return await self.change(learning_id, changes) is not None
-
-    async def delete(self, learning_id: str) -> bool:
-        return await self.delete_any([learning_id]) > 0
 
     async def delete_of_user(self, user_id: str, *, learning_type: str | None = None) -> int:
         if self.map.checked({"user_id": user_id})["user_id"] is None:

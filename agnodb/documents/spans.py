@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,31 +13,24 @@ from agnodb.documents.lists import Chosen
 from agnodb.documents.repository import ROUNDS, DocumentRepository
 from agnodb.documents.store import Document, Refused, TooLarge
 from agnodb.documents.traces import DocumentTraceRepository
-from agnodb.errors import InvalidValueError, UnavailableError
+from agnodb.errors import UnavailableError
 from agnodb.filters import Page, present
 from agnodb.records.spans import SpanRecord
 from agnodb.records.traces import TraceRow
 from agnodb.rules.placeholders import placeholders
+from agnodb.rules.spans import Spans
 from agnodb.rules.statistics import SPAN_GROUPS, SPAN_STATS, SPAN_TYPE, durations, group
-from agnodb.rules.times import time_from, time_in, time_now
+from agnodb.rules.times import time_from, time_in
 from agnodb.rules.values import text_in
 from agnodb.text import decode_text
 
 _TIMES = ("start_time", "end_time", "created_at")
 
-Spans = list[SpanRecord]
 
-
-class DocumentSpanRepository(DocumentRepository[SpanRecord]):
+class DocumentSpanRepository(Spans, DocumentRepository[SpanRecord]):
     """See `agnodb.contracts.spans.SpanRepository`."""
 
-    concept = "spans"
-    record = SpanRecord
-
     # -- reads ------------------------------------------------------------------------------------------------
-
-    async def get(self, span_id: str) -> SpanRecord | None:
-        return await self.one(span_id)
 
     async def page(
         self,
@@ -66,43 +59,30 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
 
     async def earliest(
         self, limit: int | None = None, *, trace_id: str | None = None, parent_span_id: str | None = None
-    ) -> Spans:
+    ) -> list[SpanRecord]:
         chosen = self.chosen(**present(trace_id=trace_id, parent_span_id=parent_span_id))
         rows, _ = await self.paged(Page(limit), chosen)
         return rows
 
     # -- writes -----------------------------------------------------------------------------------------------
 
-    async def create_many(self, spans: Iterable[SpanRecord]) -> int:
-        made: dict[str, SpanRecord] = {}
-        refused: list[InvalidValueError] = []
-        now = time_now()
-        for span in spans:
-            try:
-                created = replace(span, created_at=now if span.created_at is None else span.created_at)
-                times: dict[str, Any] = {name: time_in(getattr(created, name)) for name in _TIMES}
-                timed = replace(created, **times)
-                self.map.document(timed, {})
-            except InvalidValueError as error:
-                refused.append(error)
-            else:
-                made.setdefault(timed.span_id, timed)
-        stored = 0
-        for batch in self._batches(list(made.values())):
-            stored += await self._create(batch, now)
-        if refused:
-            detail = f"{refused[0]} {refused[0].detail or ''}"
-            message = "Some spans cannot be stored; the others are."
-            raise InvalidValueError(message, detail=detail, refused=len(refused)) from refused[0]
-        return stored
+    def _made(self, span: SpanRecord, now: str) -> SpanRecord:
+        created = replace(span, created_at=now if span.created_at is None else span.created_at)
+        times: dict[str, Any] = {name: time_in(getattr(created, name)) for name in _TIMES}
+        timed = replace(created, **times)
+        self.map.document(timed, {})
+        return timed
 
-    def _batches(self, spans: Spans) -> Iterator[Spans]:
+    async def _store(self, made: list[SpanRecord], now: str) -> int:
+        return sum([await self._create(batch, now) for batch in self._batches(made)])
+
+    def _batches(self, spans: list[SpanRecord]) -> Iterator[list[SpanRecord]]:
         """Parts that are one batch each, with a trace for each span at the most."""
         most = max(self._executor.capabilities.batch // 2, 1)
         for first in range(0, len(spans), most):
             yield spans[first : first + most]
 
-    async def _create(self, spans: Spans, now: str) -> int:
+    async def _create(self, spans: list[SpanRecord], now: str) -> int:
         """Store those of `spans` that are not stored, with the counts of their traces; their number."""
         traces = DocumentTraceRepository(self._executor, self.collections)
         ids = sorted({span.trace_id for span in spans})
@@ -126,7 +106,7 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
         raise UnavailableError(detail="others write these traces all the time")
 
     def _counted(
-        self, traces: DocumentTraceRepository, stored: dict[str, Document | None], new: Spans, now: str
+        self, traces: DocumentTraceRepository, stored: dict[str, Document | None], new: list[SpanRecord], now: str
     ) -> list[Any]:
         """The writes of the traces of `new` spans. The traces first: what fails in between leaves no span of none."""
         rows = [{name: getattr(span, name) for name in ("trace_id", "start_time", "end_time")} for span in new]
@@ -158,7 +138,7 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
         components = present(agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
         if components:
             found = await self._of_components(found, components)
-        groups: dict[tuple[str, str | None], Spans] = {}
+        groups: dict[tuple[str, str | None], list[SpanRecord]] = {}
         for span in found:
             if kind is None or _type(span) == kind:
                 groups.setdefault((span.name, _type(span)), []).append(span)
@@ -167,7 +147,7 @@ class DocumentSpanRepository(DocumentRepository[SpanRecord]):
         rows.sort(key=lambda row: row[str(page.sort_by)], reverse=page.sort_order == "desc")
         return page_of([group(SPAN_STATS, row) for row in rows], page)
 
-    async def _of_components(self, spans: Spans, components: dict[str, Any]) -> Spans:
+    async def _of_components(self, spans: list[SpanRecord], components: dict[str, Any]) -> list[SpanRecord]:
         traces = DocumentTraceRepository(self._executor, self.collections)
         ids = {trace.trace_id for trace in await traces.all_of(traces.chosen(**components))}
         return [span for span in spans if span.trace_id in ids]
@@ -178,7 +158,7 @@ def _type(span: SpanRecord) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def _of(spans: Spans) -> dict[str, Any]:
+def _of(spans: list[SpanRecord]) -> dict[str, Any]:
     return {
         "total_calls": len(spans),
         **durations([span.duration_ms for span in spans]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -135,6 +135,15 @@ def _reader(column: Column[Any]) -> Callable[[Any], Any]:
 def equal(values: Mapping[str, Any]) -> dict[str, Any]:
     """A filter for documents whose fields are `values`. Without the operator, a tag would be taken for one."""
     return {name: {"$eq": value} for name, value in values.items()}
+
+
+def lookup(collection: str, field: str, name: str, pipeline: Sequence[Any] | None = None) -> dict[str, Any]:
+    """The stage that gives each document, as `name`, those of `collection` that have the same `field`.
+
+    By one field, and not by a pipeline alone: every server looks that up in an index, where the field has one.
+    """
+    stage: dict[str, Any] = {"from": collection, "localField": field, "foreignField": field, "as": name}
+    return {"$lookup": stage if pipeline is None else {**stage, "pipeline": pipeline}}
 
 
 def texts(values: Iterable[Any]) -> list[str]:

@@ -41,11 +41,11 @@ class MongoEvalRunRepository(EvalRuns, MongoRepository[EvalRunRecord]):
     async def claim(self, run_id: str, user_id: str) -> bool:
         mine = self.fields.encode({"run_id": run_id, "user_id": user_id})
         if mine["user_id"] is None:  # it may write any run, and makes nobody its owner
-            return await self.find(run_id=run_id) is not None
+            return await self.one(run_id) is not None
         match = {"run_id": mine["run_id"], **may_write(mine["user_id"])}
         done = await self.call("claim", "update_one", match, {"$set": {"user_id": mine["user_id"]}})
         if done.matched_count:
             return True
-        if await self.find(run_id=run_id) is None:
+        if await self.one(run_id) is None:
             return False
         raise OwnershipError(run_id=run_id, user_id=user_id)

@@ -11,37 +11,24 @@ from agnodb.mongo.documents import unfolded
 from agnodb.mongo.ownership import claimable
 from agnodb.mongo.repository import MongoRepository
 from agnodb.records.learnings import LearningRecord
+from agnodb.rules.learnings import Learnings
 from agnodb.rules.searching import words_in_document
 from agnodb.rules.statistics import USER_CHANGED, USERS
 from agnodb.text import decode_text
 
 
-class MongoLearningRepository(MongoRepository[LearningRecord]):
+class MongoLearningRepository(Learnings, MongoRepository[LearningRecord]):
     """See `agnodb.contracts.learnings.LearningRepository`."""
 
-    concept = "learnings"
-    record = LearningRecord
     idempotent = frozenset({"upsert", "update"})
 
     # -- reads ------------------------------------------------------------------------------------------------
 
-    async def get(self, learning_id: str) -> LearningRecord | None:
-        return await self.find(learning_id=learning_id)
-
     async def latest(
         self, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
     ) -> list[LearningRecord]:
-        Page(limit).checked(self.listing)
-        stages = self._latest_first({**filters, "user_id": user_id})
-        if limit == 0:
-            return []
-        limits = [] if limit is None else [{"$limit": limit}]
-        shown = {"$project": self.fields.projection}
-        return [self.read(row) for row in await self.call("latest", "aggregate", [*stages, *limits, shown])]
-
-    def _latest_first(self, filters: dict[str, str | None]) -> list[dict[str, Any]]:
-        match = self.fields.encode(present(**filters))
-        return [{"$match": match}, *self.ordered(Page().checked(self.listing))]
+        match = self.fields.encode(present(**filters, user_id=user_id))
+        return [self.read(row) for row in await self.first("latest", match, limit)]
 
     async def search(
         self, query: str, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
@@ -49,11 +36,11 @@ class MongoLearningRepository(MongoRepository[LearningRecord]):
         if not isinstance(query, str):
             raise InvalidValueError("A text is needed here.", detail=repr(type(query)))
         Page(limit).checked(self.listing)
-        pattern, stages = words_in_document(query), self._latest_first({**filters, "user_id": user_id})
+        pattern, match = words_in_document(query), self.fields.encode(present(**filters, user_id=user_id))
         if pattern is None or limit == 0:
             return []
         # A document has no text that the server could look at: what the filters leave is looked at here.
-        rows = await self.call("search", "aggregate", [*stages, {"$project": self.fields.projection}])
+        rows = await self.first("search", match)
         found = [row for row in rows if pattern.search(unfolded(row.get("content")) or "")]
         return [self.read(row) for row in found[:limit]]
 
@@ -84,16 +71,13 @@ class MongoLearningRepository(MongoRepository[LearningRecord]):
         stored = await self.upsert_owned(changes, given)
         if stored is None:
             raise OwnershipError(learning_id=learning.learning_id, user_id=learning.user_id)
-        return self.read(stored)
+        return stored
 
     async def update(self, learning_id: str, content: Any, metadata: Any = None) -> bool:
         changes = {"content": content, "metadata": metadata, "updated_at": clock.now()}
         match = self.fields.encode({"learning_id": learning_id})
         done = await self.call("update", "update_one", match, {"$set": self.fields.encode(changes)})
         return bool(done.matched_count)
-
-    async def delete(self, learning_id: str) -> bool:
-        return await self.delete_any([learning_id]) > 0
 
     async def delete_of_user(self, user_id: str, *, learning_type: str | None = None) -> int:
         match = self.fields.encode({"user_id": user_id, **present(learning_type=learning_type)})

@@ -53,7 +53,7 @@ class MongoMemoryRepository(Memories, MongoRepository[MemoryRecord]):
         stored = await self.upsert_owned(changes, given)
         if stored is None:
             raise OwnershipError(memory_id=memory.memory_id, user_id=memory.user_id)
-        return self.read(stored)
+        return stored
 
     async def topics(self, *, user_id: str | None = None) -> list[str]:
         found = await self.call(

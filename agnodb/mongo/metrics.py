@@ -139,7 +139,7 @@ class MongoMetricRepository(MongoRepository[MetricRecord]):
     ) -> tuple[list[MetricRecord], int | None]:
         mine = self.fields.encode(present(user_id=user_id))
         last = {"$group": {"_id": None, "last": {"$max": "$updated_at"}}}
-        joined = {"from": self.name_of("metrics"), "pipeline": [{"$match": mine}, last], "as": "computed"}
+        joined = {"from": self._collections.name("metrics"), "pipeline": [{"$match": mine}, last], "as": "computed"}
         match, order = {**mine, **_days(from_day, to_day)}, self.ordered(Page().checked(self.listing))
         shown = {**self.fields.projection, "computed": 1}
         stages = [{"$match": match}, *order, {"$lookup": joined}, {"$project": shown}]

@@ -11,8 +11,8 @@ import secrets
 from functools import partial
 
 from agnodb import codec
-from agnodb.mongo.documents import unfolded
-from agnodb.mongo.repository import Document, joined
+from agnodb.mongo.documents import lookup, unfolded
+from agnodb.mongo.repository import Document
 from agnodb.records.runs import FIRST_PLACE, MOST_RECENT, TOTAL_PART, KnownRuns, StoredRun
 
 VERSION = "agnodb_version"
@@ -54,9 +54,9 @@ def stages(runs: str, known: KnownRuns) -> list[Document]:
         {"$match": {"run_index": {"$lte": known.last}}},
         {"$group": {"_id": None, "count": {"$sum": 1}, "total": total}},
     ]
-    stages = [{"$lookup": {**joined(runs, "session_id"), "pipeline": recent, "as": _RECENT}}]
+    stages = [lookup(runs, "session_id", _RECENT, recent)]
     if known.count:
-        stages.append({"$lookup": {**joined(runs, "session_id"), "pipeline": before, "as": _BEFORE}})
+        stages.append(lookup(runs, "session_id", _BEFORE, before))
     return stages
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from agnodb.mongo.approvals import MongoApprovalRepository
+from agnodb.mongo.collections import Collections
 from agnodb.mongo.eval_runs import MongoEvalRunRepository
 from agnodb.mongo.executor import Executor
 from agnodb.mongo.knowledge import MongoKnowledgeRepository
 from agnodb.mongo.learnings import MongoLearningRepository
 from agnodb.mongo.memories import MongoMemoryRepository
 from agnodb.mongo.metrics import MongoMetricRepository
-from agnodb.mongo.repository import Collections
 from agnodb.mongo.runs import MongoRunRepository
 from agnodb.mongo.schedule_runs import MongoScheduleRunRepository
 from agnodb.mongo.schedules import MongoScheduleRepository

@@ -8,11 +8,10 @@ from typing import Any, ClassVar, TypeVar
 
 from agnodb.errors import DuplicateKeyError, UnavailableError
 from agnodb.filters import LISTINGS, Page, present
-from agnodb.models.base import Tables
+from agnodb.mongo.collections import Collections
 from agnodb.mongo.documents import FieldMap, equal, texts
 from agnodb.mongo.executor import READS, Command, Executor
 from agnodb.mongo.ownership import may_write
-from agnodb.policies import Policies
 from agnodb.records.base import Record
 from agnodb.rules.keyed import Changed
 
@@ -28,38 +27,6 @@ ROUNDS = 100
 _COUNT = {"$group": {"_id": None, "n": {"$sum": 1}}}
 
 
-VERSIONS, METRIC_DAYS = "agnodb_version", "agnodb_metric_days"
-"""Collections of our own: which step each set is at, and what was seen of the days of its metrics."""
-_OWN = {"versions": VERSIONS, "metric_days": METRIC_DAYS}
-
-
-def joined(collection: str, field: str) -> Document:
-    """What a `$lookup` takes of the documents of `collection` that have the same `field`.
-
-    By one field, and not by a pipeline of its own: every server looks that up in an index, where the field has one.
-    """
-    return {"from": collection, "localField": field, "foreignField": field}
-
-
-class Collections:
-    """The collections of one database: their names, and how records become documents.
-
-    `place` is the same for every object on the same database, and another for another; `key` is that of the set of
-    names (see `agnodb.config.Layout`).
-    """
-
-    def __init__(self, tables: Tables, policies: Policies, place: str | None, key: str) -> None:
-        self.tables, self.policies, self.place, self.key = tables, policies, place, key
-        self._fields: dict[Any, FieldMap[Any]] = {}
-
-    def fields(self, record: type[R], concept: str) -> FieldMap[R]:
-        """The field map of `record`."""
-        found = self._fields.get(record)
-        if found is None:
-            found = self._fields[record] = FieldMap(record, getattr(self.tables, concept))
-        return found
-
-
 class MongoRepository(Changed[R], asks=False):
     """Base of the Mongo repositories. Subclasses name their `concept` (see `LISTINGS`) and `record`."""
 
@@ -73,16 +40,12 @@ class MongoRepository(Changed[R], asks=False):
         self.listing = LISTINGS[self.concept]
         self.key = self.listing.key
 
-    def name_of(self, concept: str) -> str:
-        """The name of a collection."""
-        return _OWN.get(concept) or str(getattr(self._collections.tables, concept).name)
-
     # -- running commands -------------------------------------------------------------------------------------
 
     async def call(self, name: str, method: str, *args: Any, of: str | None = None, **options: Any) -> Any:
         """What the driver's `method` returns, on this repository's collection or that `of` another concept."""
         again = method in READS or name in self.idempotent
-        collection = self.name_of(of or self.concept)
+        collection = self._collections.name(of or self.concept)
         return await self._executor.run(Command(f"{self.concept}.{name}", collection, method, args, options, again))
 
     def read(self, document: Document) -> R:
@@ -95,13 +58,9 @@ class MongoRepository(Changed[R], asks=False):
 
     # -- reads ------------------------------------------------------------------------------------------------
 
-    async def find(self, **filters: Any) -> R | None:
-        """The one record whose fields equal `filters`, or None."""
-        match = self.fields.encode(filters)
-        return self.record_of(await self.call("find", "find_one", match, self.fields.projection))
-
     async def one(self, key: Any, **filters: Any) -> R | None:
-        return await self.find(**{self.key: key}, **filters)
+        match = self.fields.encode({self.key: key, **filters})
+        return self.record_of(await self.call("find", "find_one", match, self.fields.projection))
 
     async def listed(self, page: Page, **filters: Any) -> tuple[list[R], int]:
         return await self.paged(page, self.fields.encode(filters))
@@ -124,10 +83,20 @@ class MongoRepository(Changed[R], asks=False):
             return [], 0
         return [], await self.call("count", "count_documents", dict(match))
 
+    async def first(self, name: str, match: Match, limit: int | None = None) -> list[Document]:
+        """The documents that match, the first `limit` in the order that the lists have by default."""
+        page = Page(limit).checked(self.listing)
+        if limit == 0:  # `$limit` must be positive
+            return []
+        limits = [] if limit is None else [{"$limit": limit}]
+        stages = [{"$match": dict(match)}, *self.ordered(page), *limits, {"$project": self.fields.projection}]
+        rows: list[Document] = await self.call(name, "aggregate", stages)
+        return rows
+
     async def _limited(self, page: Page, stages: list[Any], counted: list[Any]) -> list[Document]:
         if page.limit == 0:  # `$limit` must be positive
             return []
-        total = {"from": self.name_of(self.concept), "pipeline": [*counted, _COUNT], "as": "agnodb_total"}
+        total = {"from": self._collections.name(self.concept), "pipeline": [*counted, _COUNT], "as": "agnodb_total"}
         limits = [{"$skip": page.offset}, {"$limit": page.limit}]
         shown = {"$project": {**self.fields.projection, "agnodb_total": 1}}
         rows: list[Document] = await self.call("page", "aggregate", [*stages, *limits, {"$lookup": total}, shown])
@@ -166,7 +135,7 @@ class MongoRepository(Changed[R], asks=False):
 
     # -- writes -----------------------------------------------------------------------------------------------
 
-    async def upsert_owned(self, changes: Match, inserted: Document) -> Document | None:
+    async def upsert_owned(self, changes: Match, inserted: Document) -> R | None:
         """Set `changes` in the stored document, if its writer may, or insert the given one; what is stored then.
 
         None where it is another user's. One command for what is stored already and keeps what is given here, and for
@@ -176,15 +145,15 @@ class MongoRepository(Changed[R], asks=False):
         kept = {field: value for field, value in inserted.items() if field not in changes}
         at_once = all(inserted[field] == value for field, value in changes.items())
         if await self.put("upsert", equal(kept), changes, upsert=at_once):
-            return {**inserted, **changes}
+            return self.read({**inserted, **changes})
         # agno's own adapter stores memories without the time of their creation.
         literal = {field: {"$literal": value} for field, value in {**changes, **owner}.items()}
         created = {"created_at": {"$ifNull": ["$created_at", inserted["created_at"]]}}
         match, update = {**key, **may_write(inserted["user_id"])}, [{"$set": {**literal, **created}}]
         for attempt in range(2):
             if (attempt or not at_once) and await self.insert_absent(inserted[self.key], inserted, "upsert"):
-                return dict(inserted)
-            stored = await self.updated_where("upsert", match, update)
+                return self.read(inserted)
+            stored = await self.changed_where(match, update, "upsert")
             if stored is not None:
                 return stored
         return None
@@ -201,12 +170,6 @@ class MongoRepository(Changed[R], asks=False):
         except DuplicateKeyError:
             return False
         return bool(done.matched_count) or done.upserted_id is not None
-
-    async def updated_where(self, name: str, match: Match, update: Any) -> Document | None:
-        """Apply `update` to the one document that matches; the changed document, or None."""
-        options: Document = {"return_document": True, "projection": self.fields.projection}
-        changed: Document | None = await self.call(name, "find_one_and_update", dict(match), update, **options)
-        return changed
 
     async def insert_absent(self, key: Any, document: Mapping[str, Any], name: str = "insert") -> bool:
         """Insert `document`; False when the key is taken."""
@@ -251,9 +214,10 @@ class MongoRepository(Changed[R], asks=False):
         match = self.fields.encode({self.key: key, **filters})
         return await self.changed_where(match, {"$set": self.fields.encode(changes)})
 
-    async def changed_where(self, match: Match, update: Any) -> R | None:
+    async def changed_where(self, match: Match, update: Any, name: str = "change") -> R | None:
         """Apply `update` to the one document that matches; the changed record, or None."""
-        return self.record_of(await self.updated_where("change", match, update))
+        options: Document = {"return_document": True, "projection": self.fields.projection}
+        return self.record_of(await self.call(name, "find_one_and_update", dict(match), update, **options))
 
     async def delete_where(self, match: Match) -> int:
         """Delete what matches; the number deleted."""
@@ -265,3 +229,20 @@ class MongoRepository(Changed[R], asks=False):
 
     async def delete_any(self, keys: Iterable[str], **filters: Any) -> int:
         return await self.delete_where({self.key: {"$in": texts(keys)}, **self.fields.encode(filters)})
+
+    async def delete_with(self, concept: str, field: str, match: Match) -> int:
+        """Delete what matches, and what of another concept has the key of one in `field`; the number deleted.
+
+        One transaction where the server has them. There are no foreign keys: what belongs goes first, so that what a
+        failure leaves can be deleted again.
+        """
+
+        async def delete(executor: Executor) -> int:
+            inside = type(self)(executor, self._collections)
+            found = await inside.call("mine", "distinct", self.key, dict(match))
+            if not found:
+                return 0
+            await inside.call(f"delete_{concept}", "delete_many", {field: {"$in": found}}, of=concept)
+            return await inside.delete_where({self.key: {"$in": found}})
+
+        return await self._executor.repeatable(delete)

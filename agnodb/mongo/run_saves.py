@@ -7,9 +7,10 @@ from typing import Any
 
 from agnodb import clock
 from agnodb.errors import NotFoundError, OwnershipError
+from agnodb.mongo.documents import lookup
 from agnodb.mongo.ownership import may_write
 from agnodb.mongo.recent_runs import VERSION, new_version
-from agnodb.mongo.repository import Document, MongoRepository, joined
+from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.records.runs import SAVED_AGAIN, RunRecord
 from agnodb.rules.values import text_in
 
@@ -69,14 +70,8 @@ class RunSaves(MongoRepository[RunRecord]):
         stages = [
             {"$match": {"session_id": given["session_id"], **may_write(given["user_id"])}},
             {"$project": {"session_id": 1, _COUNTER: 1, "run_id": {"$literal": given["run_id"]}}},
-            {
-                "$lookup": {
-                    **joined(self.name_of("runs"), "run_id"),
-                    "pipeline": [{"$project": {"_id": 1}}],
-                    "as": "same",
-                }
-            },
-            {"$lookup": {**joined(self.name_of("runs"), "session_id"), "pipeline": last, "as": "last"}},
+            lookup(self._collections.name("runs"), "run_id", "same", [{"$project": {"_id": 1}}]),
+            lookup(self._collections.name("runs"), "session_id", "last", last),
         ]
         found: list[Document] = await self.call("around", "aggregate", stages, of="sessions")
         return found[0] if found else None
@@ -125,7 +120,7 @@ class RunSaves(MongoRepository[RunRecord]):
         around = await self._around(given)
         if around is not None and not around["same"] and await self._append(given, around, "append") is not None:
             return True
-        if await self.find(run_id=run.run_id) is not None:
+        if await self.one(run.run_id) is not None:
             return False
         raise await self._refusal(run)
 

@@ -17,7 +17,8 @@ class MongoScheduleRepository(Schedules, MongoRepository[ScheduleRecord]):
     """See `agnodb.contracts.schedules.ScheduleRepository`."""
 
     async def get_by_name(self, name: str, *, user_id: str | None) -> ScheduleRecord | None:
-        return await self.find(name=name, user_id=user_id)
+        match = self.fields.encode({"name": name, "user_id": user_id})
+        return self.record_of(await self.call("find", "find_one", match, self.fields.projection))
 
     async def disable_for_target(self, target_type: str, target_id: str, *, reason: str | None = None) -> int:
         aimed = [
@@ -62,12 +63,4 @@ class MongoScheduleRepository(Schedules, MongoRepository[ScheduleRecord]):
 
     async def delete(self, schedule_id: str, *, user_id: str | None = None) -> bool:
         mine = self.fields.encode(present(id=schedule_id, user_id=user_id))
-
-        async def delete(executor: Any) -> bool:
-            inside = type(self)(executor, self._collections)
-            if await inside.call("mine", "find_one", mine, {"_id": 1}) is None:
-                return False
-            await inside.call("delete_runs", "delete_many", {"schedule_id": mine["id"]}, of="schedule_runs")
-            return await inside.delete_where(mine) > 0
-
-        return await self._executor.repeatable(delete)
+        return await self.delete_with("schedule_runs", "schedule_id", mine) > 0

@@ -20,9 +20,9 @@ from agnodb.config import Layout
 from agnodb.errors import DuplicateKeyError, SchemaOutdatedError, UnavailableError
 from agnodb.filters import LISTINGS
 from agnodb.models.base import Tables
+from agnodb.mongo.collections import METRIC_DAYS, VERSIONS
 from agnodb.mongo.failures import translate
 from agnodb.mongo.recent_runs import ANY_VERSION, VERSION
-from agnodb.mongo.repository import METRIC_DAYS, VERSIONS
 from agnodb.records.schema_versions import AGNO_SCHEMA_VERSION
 
 _LOCK_SECONDS = 60

@@ -16,7 +16,7 @@ class MongoSchemaVersionRepository(MongoRepository[SchemaVersionRecord]):
     idempotent = frozenset({"set"})
 
     async def get(self, table_name: str) -> str | None:
-        stored = await self.find(table_name=table_name)
+        stored = await self.one(table_name)
         return None if stored is None else stored.version
 
     async def set(self, table_name: str, version: str) -> None:

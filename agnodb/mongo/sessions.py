@@ -31,14 +31,14 @@ class MongoSessionRepository(SessionSaves):
     async def get(
         self, session_id: str, *, user_id: str | None = None, session_type: str | None = None
     ) -> SessionRecord | None:
-        return await self.find(session_id=session_id, **present(user_id=user_id, session_type=session_type))
+        return await self.one(session_id, **present(user_id=user_id, session_type=session_type))
 
     async def get_with_runs(
         self, session_id: str, known: KnownRuns, *, user_id: str | None = None
     ) -> tuple[SessionRecord, list[StoredRun]] | None:
         match = self.fields.encode(present(session_id=session_id, user_id=user_id))
         stages = [{"$match": match}, {"$project": self.fields.projection}]
-        stages += recent_runs.stages(self.name_of("runs"), known)
+        stages += recent_runs.stages(self._collections.name("runs"), known)
         try:
             rows = await self.call("get_with_runs", "aggregate", stages)
         except InvalidValueError as error:
@@ -89,17 +89,11 @@ class MongoSessionRepository(SessionSaves):
     ) -> SessionRecord | None:
         match = self.fields.encode(present(session_id=session_id, user_id=user_id, session_type=session_type))
         stored = {"$literal": self.fields.encode({"session_data": {"session_name": name}})["session_data"]}
-        return await self.changed_where(
-            match,
-            [
-                {
-                    "$set": {
-                        "session_data": {"$mergeObjects": ["$session_data", stored]},
-                        "agnodb_row_version": {"$add": [{"$ifNull": ["$agnodb_row_version", 0]}, 1]},
-                    }
-                }
-            ],
-        )
+        changes = {
+            "session_data": {"$mergeObjects": ["$session_data", stored]},
+            "agnodb_row_version": {"$add": [{"$ifNull": ["$agnodb_row_version", 0]}, 1]},
+        }
+        return await self.changed_where(match, [{"$set": changes}])
 
     async def set_data(self, session_id: str, data: object, *, user_id: str | None = None) -> bool:
         given = self.fields.encode({"session_id": session_id, "session_data": data, "user_id": user_id})
@@ -122,16 +116,5 @@ class MongoSessionRepository(SessionSaves):
         return await self.delete_many([session_id], user_id=user_id) > 0
 
     async def delete_many(self, session_ids: Iterable[str], *, user_id: str | None = None) -> int:
-        # There are no foreign keys: the session goes last, so that what a failure leaves can be deleted again.
-        chosen = {"session_id": {"$in": texts(session_ids)}}
-
-        async def delete(executor: Any) -> int:
-            inside = type(self)(executor, self._collections)
-            match = {**chosen, **inside.fields.encode(present(user_id=user_id))}
-            found = await inside.call("mine", "distinct", "session_id", match)
-            if not found:
-                return 0
-            await inside.call("delete_runs", "delete_many", {"session_id": {"$in": found}}, of="runs")
-            return await inside.delete_where({"session_id": {"$in": found}})
-
-        return await self._executor.repeatable(delete)
+        chosen = {"session_id": {"$in": texts(session_ids)}, **self.fields.encode(present(user_id=user_id))}
+        return await self.delete_with("runs", "session_id", chosen)

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from agnodb.contracts.traces import Groups
-from agnodb.errors import DuplicateKeyError, InvalidValueError
+from agnodb.errors import DuplicateKeyError
 from agnodb.filters import Page, present
+from agnodb.mongo.documents import lookup
 from agnodb.mongo.repository import Document, MongoRepository
 from agnodb.mongo.statistics import DURATIONS, of_status, p95
 from agnodb.records.spans import SpanRecord
 from agnodb.rules.placeholders import placeholders
+from agnodb.rules.spans import Spans
 from agnodb.rules.statistics import SPAN_GROUPS, SPAN_STATS, SPAN_TYPE, group
-from agnodb.rules.times import time_from, time_in, time_now
+from agnodb.rules.times import time_from, time_in
 from agnodb.rules.values import text_in
 
 _TIMES = ("start_time", "end_time", "created_at")
 
-Spans = list[SpanRecord]
 
-
-class MongoSpanRepository(MongoRepository[SpanRecord]):
+class MongoSpanRepository(Spans, MongoRepository[SpanRecord]):
     """See `agnodb.contracts.spans.SpanRepository`."""
 
-    concept = "spans"
-    record = SpanRecord
-
     # -- reads ------------------------------------------------------------------------------------------------
-
-    async def get(self, span_id: str) -> SpanRecord | None:
-        return await self.find(span_id=span_id)
 
     async def page(
         self,
@@ -48,14 +41,9 @@ class MongoSpanRepository(MongoRepository[SpanRecord]):
 
     async def earliest(
         self, limit: int | None = None, *, trace_id: str | None = None, parent_span_id: str | None = None
-    ) -> Spans:
-        page = Page(limit).checked(self.listing)
+    ) -> list[SpanRecord]:
         match = self.fields.encode(present(trace_id=trace_id, parent_span_id=parent_span_id))
-        if limit == 0:
-            return []
-        limits = [] if limit is None else [{"$limit": limit}]
-        stages = [{"$match": match}, *self.ordered(page), *limits, {"$project": self.fields.projection}]
-        return [self.read(row) for row in await self.call("earliest", "aggregate", stages)]
+        return [self.read(row) for row in await self.first("earliest", match, limit)]
 
     @staticmethod
     def _started(from_time: Any, to_time: Any) -> Document:
@@ -67,30 +55,16 @@ class MongoSpanRepository(MongoRepository[SpanRecord]):
 
     # -- writes -----------------------------------------------------------------------------------------------
 
-    async def create_many(self, spans: Iterable[SpanRecord]) -> int:
-        rows: dict[str, Document] = {}
-        refused: list[InvalidValueError] = []
-        now = time_now()
-        for span in spans:
-            try:
-                values = self.fields.values(span)
-                values["created_at"] = now if span.created_at is None else span.created_at
-                row = self.fields.encode({**values, **{name: time_in(values[name]) for name in _TIMES}})
-            except InvalidValueError as error:
-                refused.append(error)
-            else:
-                rows.setdefault(row["span_id"], row)
-        made = sorted(rows.values(), key=lambda row: str(row["span_id"]))
-        stored = 0
-        if made:
-            # The traces first: what fails in between leaves placeholders, never spans of no trace.
-            await self._insert_absent("traces", "trace_id", placeholders(made, now))
-            stored = await self._insert_absent("spans", "span_id", made)
-        if refused:
-            detail = f"{refused[0]} {refused[0].detail or ''}"
-            message = "Some spans cannot be stored; the others are."
-            raise InvalidValueError(message, detail=detail, refused=len(refused)) from refused[0]
-        return stored
+    def _made(self, span: SpanRecord, now: str) -> Document:
+        values = self.fields.values(span)
+        values["created_at"] = now if span.created_at is None else span.created_at
+        return self.fields.encode({**values, **{name: time_in(values[name]) for name in _TIMES}})
+
+    async def _store(self, made: list[Document], now: str) -> int:
+        made.sort(key=lambda row: str(row["span_id"]))
+        # The traces first: what fails in between leaves placeholders, never spans of no trace.
+        await self._insert_absent("traces", "trace_id", placeholders(made, now))
+        return await self._insert_absent("spans", "span_id", made)
 
     async def _insert_absent(self, concept: str, key: str, documents: list[Document]) -> int:
         """Insert those of `documents` whose key is not taken; their number. One command."""
@@ -129,9 +103,8 @@ class MongoSpanRepository(MongoRepository[SpanRecord]):
             stages.append({"$match": {"span_type": text_in(span_type)}})
         components = present(agent_id=agent_id, team_id=team_id, workflow_id=workflow_id)
         if components:
-            joined = {"from": self.name_of("traces"), "localField": "trace_id", "foreignField": "trace_id"}
             of_trace = {f"trace.{component}": text_in(value) for component, value in components.items()}
-            stages += [{"$lookup": {**joined, "as": "trace"}}, {"$match": of_trace}]
+            stages += [lookup(self._collections.name("traces"), "trace_id", "trace"), {"$match": of_trace}]
         values = {
             "_id": {"name": "$name", "span_type": "$span_type"},
             "total_calls": {"$sum": 1},

@@ -9,6 +9,7 @@ from typing import Any, cast
 from agnodb.contracts.traces import Groups
 from agnodb.errors import OwnershipError, UnavailableError
 from agnodb.filters import Page, present
+from agnodb.mongo.documents import lookup
 from agnodb.mongo.repository import ROUNDS, Document, MongoRepository
 from agnodb.mongo.statistics import DURATIONS, of_status, p95
 from agnodb.mongo.trace_filters import condition
@@ -18,6 +19,7 @@ from agnodb.rules.times import time_from, time_in, time_now
 from agnodb.rules.traces import Asked, Traces, merged_trace
 
 _SPANS = "agnodb_spans"
+_COUNTS = {"n": {"$sum": 1}, "errors": of_status("status_code", "ERROR")}
 
 
 class MongoTraceRepository(Traces, MongoRepository[TraceRow]):
@@ -30,7 +32,8 @@ class MongoTraceRepository(Traces, MongoRepository[TraceRow]):
         if not filters:
             return None
         latest = [{"$sort": {"start_time": -1, "trace_id": -1}}, {"$limit": 1}]
-        stages = [{"$match": self.fields.encode(filters)}, *latest, *self._counted()]
+        counted = lookup(self._collections.name("spans"), "trace_id", _SPANS, [{"$group": {"_id": None, **_COUNTS}}])
+        stages = [{"$match": self.fields.encode(filters)}, *latest, counted]
         rows = await self.call("get", "aggregate", stages)
         return self._counted_record(rows[0]) if rows else None
 
@@ -42,16 +45,11 @@ class MongoTraceRepository(Traces, MongoRepository[TraceRow]):
         """The traces, with the counts of their spans: one command for all."""
         if not rows:
             return []
-        counts = {"_id": "$trace_id", "n": {"$sum": 1}, "errors": of_status("status_code", "ERROR")}
+        counts = {"_id": "$trace_id", **_COUNTS}
         match = {"trace_id": {"$in": [row["trace_id"] for row in rows]}}
         found = await self.call("spans", "aggregate", [{"$match": match}, {"$group": counts}], of="spans")
         by_trace = {row["_id"]: [row] for row in found}
         return [self._counted_record({**row, _SPANS: by_trace.get(row["trace_id"])}) for row in rows]
-
-    def _counted(self) -> list[Document]:
-        counts = {"_id": None, "n": {"$sum": 1}, "errors": of_status("status_code", "ERROR")}
-        joined = {"from": self.name_of("spans"), "localField": "trace_id", "foreignField": "trace_id"}
-        return [{"$lookup": {**joined, "pipeline": [{"$group": counts}], "as": _SPANS}}]
 
     def _counted_record(self, row: Document) -> TraceRecord:
         trace = cast("TraceRecord", self.fields.read(row, TraceRecord))

@@ -28,6 +28,7 @@ from agnodb import clock, codec
 from agnodb.errors import InvalidValueError, OwnershipError
 from agnodb.filters import Page, present
 from agnodb.records.learnings import LearningRecord
+from agnodb.rules.learnings import Learnings
 from agnodb.rules.statistics import USER_CHANGED, USERS
 from agnodb.sql.dialects.base import LIKE_ESCAPE
 from agnodb.sql.ownership import keep_owner, may_write
@@ -59,17 +60,12 @@ def _literal(text: str) -> str:
     return text.replace(LIKE_ESCAPE, LIKE_ESCAPE * 2).replace("%", f"{LIKE_ESCAPE}%")
 
 
-class SqlLearningRepository(SqlRepository[LearningRecord]):
+class SqlLearningRepository(Learnings, SqlRepository[LearningRecord]):
     """See `agnodb.contracts.learnings.LearningRepository`."""
 
-    concept = "learnings"
-    record = LearningRecord
     idempotent = frozenset({"upsert", "update"})
 
     # -- reads ------------------------------------------------------------------------------------------------
-
-    async def get(self, learning_id: str) -> LearningRecord | None:
-        return await self.find(learning_id=learning_id)
 
     async def latest(
         self, limit: int | None = None, *, user_id: str | None = None, **filters: str | None
@@ -187,9 +183,6 @@ class SqlLearningRepository(SqlRepository[LearningRecord]):
         bound = self.rows.binds(("learning_id", "content", "metadata", "updated_at"))
         chosen = self.key == bound.pop("learning_id")
         return update(self.table).where(chosen).values(bound).returning(self.key)
-
-    async def delete(self, learning_id: str) -> bool:
-        return await self.delete_where(learning_id=learning_id) > 0
 
     async def delete_of_user(self, user_id: str, *, learning_type: str | None = None) -> int:
         return await self.delete_where(user_id=user_id, **present(learning_type=learning_type))

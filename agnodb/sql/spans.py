@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,32 +12,26 @@ from sqlalchemy import BigInteger, ColumnElement, Executable, Select, String, bi
 from sqlalchemy.sql.dml import ReturningInsert
 
 from agnodb.contracts.traces import Groups
-from agnodb.errors import InvalidValueError
 from agnodb.filters import Page, present
 from agnodb.records.spans import SpanRecord
 from agnodb.rules.placeholders import PLACEHOLDER, Rows, placeholders
+from agnodb.rules.spans import Spans
 from agnodb.rules.statistics import SPAN_GROUPS, SPAN_STATS, SPAN_TYPE
-from agnodb.rules.times import time_from, time_in, time_now
+from agnodb.rules.times import time_from, time_in
 from agnodb.rules.values import text_in
 from agnodb.sql.executor import Executor
 from agnodb.sql.percentile import group, p95, ranked
 from agnodb.sql.repository import SqlRepository
 
-Spans = list[SpanRecord]
 Conditions = dict[str, Callable[[], ColumnElement[bool]]]
 
 
-class SqlSpanRepository(SqlRepository[SpanRecord]):
+class SqlSpanRepository(Spans, SqlRepository[SpanRecord]):
     """See `agnodb.contracts.spans.SpanRepository`."""
 
-    concept = "spans"
-    record = SpanRecord
     idempotent = frozenset({"create"})  # but for the number of new spans: after a lost connection it may be too low
 
     # -- reads ------------------------------------------------------------------------------------------------
-
-    async def get(self, span_id: str) -> SpanRecord | None:
-        return await self.find(span_id=span_id)
 
     async def page(
         self,
@@ -55,7 +49,7 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
 
     async def earliest(
         self, limit: int | None = None, *, trace_id: str | None = None, parent_span_id: str | None = None
-    ) -> Spans:
+    ) -> list[SpanRecord]:
         page = Page(limit).checked(self.listing)
         filters = present(trace_id=trace_id, parent_span_id=parent_span_id)
         parameters = self.rows.parameters(filters)
@@ -84,35 +78,17 @@ class SqlSpanRepository(SqlRepository[SpanRecord]):
 
     # -- writes -----------------------------------------------------------------------------------------------
 
-    async def create_many(self, spans: Iterable[SpanRecord]) -> int:
-        rows: dict[str, dict[str, Any]] = {}
-        refused: list[InvalidValueError] = []
-        now = time_now()
-        for span in spans:
-            try:
-                row = self._row(span, now)
-            except InvalidValueError as error:
-                refused.append(error)
-            else:
-                rows.setdefault(row["span_id"], row)
-        stored = await self._store(list(rows.values()), now) if rows else 0
-        if refused:
-            detail = f"{refused[0]} {refused[0].detail or ''}"
-            message = "Some spans cannot be stored; the others are."
-            raise InvalidValueError(message, detail=detail, refused=len(refused)) from refused[0]
-        return stored
-
-    def _row(self, span: SpanRecord, now: str) -> dict[str, Any]:
+    def _made(self, span: SpanRecord, now: str) -> dict[str, Any]:
         """A span as a row of `Dialect.insert_absent`. One that the database would refuse must not get that far."""
         created_at = now if span.created_at is None else time_in(span.created_at)
         start_time, end_time = time_in(span.start_time), time_in(span.end_time)
         return self.rows.row(span, start_time=start_time, end_time=end_time, created_at=created_at)
 
-    async def _store(self, rows: Rows, now: str) -> int:
+    async def _store(self, made: Rows, now: str) -> int:
         # Always in one order: two writers of the same rows must not wait for each other.
-        rows.sort(key=lambda row: str(row["span_id"]))
-        traces = {"traces": _json(placeholders(rows, now))}
-        spans = {"spans": _json(rows)}
+        made.sort(key=lambda row: str(row["span_id"]))
+        traces = {"traces": _json(placeholders(made, now))}
+        spans = {"spans": _json(made)}
         if self.dialect.writes_nest:
             return len(await self.run("create", self._create_with_traces, {**traces, **spans}))
 

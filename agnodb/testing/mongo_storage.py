@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from agnodb.filters import LISTINGS
-from agnodb.mongo.repository import METRIC_DAYS
+from agnodb.mongo.collections import METRIC_DAYS
 from agnodb.testing.storage import UNLIKE, Rows
 
 _UNLIKE = {*UNLIKE, "_id", "agnodb_run_counter", "agnodb_run_placed", "agnodb_version"}
