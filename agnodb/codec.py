@@ -77,7 +77,7 @@ def decode(text: str | float) -> Any:
         return text
     try:
         value = _parse(text)
-        return _untag(value) if _QUOTED_TAG in text else value
+        return _untag(value) if "$" in text and _QUOTED_TAG in text else value
     except RecursionError:
         raise InvalidValueError("The stored value is nested too deeply.") from None
 
@@ -284,11 +284,14 @@ _SHAPE = bytes(
     ord("0") if byte in b"0123456789" else ord("-") if byte in b"-:,[ \t\r\n" else ord("x") for byte in range(256)
 )
 _LONG_INT = b"-" + b"0" * 19
+# 19 digits in a row stand at three sixth bytes at least. Those are looked at first, in a third of the time.
+_STEP, _STEPS = 6, b"000"
 
 
 def _parse(text: str) -> Any:
     raw = b" " + text.encode(errors="surrogatepass")
-    if _LONG_INT not in raw.translate(_SHAPE):  # orjson reads an int over 64 bits as a float
+    # orjson reads an int over 64 bits as a float.
+    if _STEPS not in raw[::_STEP].translate(_SHAPE) or _LONG_INT not in raw.translate(_SHAPE):
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError:  # also for NaN and lone surrogates, which agno writes

@@ -186,6 +186,13 @@ def test_huge_ints(digits: int, limit: int) -> None:
         sys.set_int_max_str_digits(before)
 
 
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**19, -(10**25)])
+def test_a_huge_int_anywhere_in_a_text(number: int) -> None:
+    for before in range(40):
+        for text in (f'["{"x" * before}",{number}]', f"[{'1,' * before}{number}, 7]", f"[{' ' * before}{number}]"):
+            assert decode(text) == json.loads(text)
+
+
 # --- text of others ---
 
 
