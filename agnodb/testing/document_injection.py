@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Self
 
-from agnodb.documents.stores.recent import remembered
 from agnodb.errors import AgnoDbError, ConfigurationError, StorageError, UnavailableError
 from agnodb.testing.injection import MESSAGE, SECRET, Fault, Kind
 from agnodb.testing.strikes import Run, after, before
@@ -34,6 +33,13 @@ FAULTS = (
 )
 
 
+class _Method:
+    """Stands for a store, to learn which of its methods a request is."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_args, **_given: name
+
+
 class DocumentInjection:
     """Counts the requests that a database makes while the block runs, and makes one of them fail.
 
@@ -41,6 +47,7 @@ class DocumentInjection:
     """
 
     faults = FAULTS
+    before, after = staticmethod(before), staticmethod(after)
 
     def __init__(self, core: Any) -> None:
         self._executor = core._executor
@@ -50,9 +57,7 @@ class DocumentInjection:
         self._at, self._out, self._used_up = 0, False, False
 
     def arm(self, fault: Fault | None = None, at: int = 0) -> None:
-        """Have the request number `at` from now on, counted from 0, meet `fault`; once. The database knows no record
-        any more, so that a call makes the same requests each time, whatever was put back meanwhile."""
-        self._executor._remembered = remembered()
+        """Have the request number `at` from now on, counted from 0, meet `fault`; once."""
         self._fault, self._at, self._trace, self.struck, self._out = fault, at, [], False, False
 
     def trace(self) -> tuple[str, ...]:
@@ -78,19 +83,20 @@ class DocumentInjection:
 
     def __enter__(self) -> Self:
         original = self._executor._on
-        self._executor._on = lambda *args: self._meet(lambda: original(*args))
+        self._executor._on = lambda state, ask: self._meet(ask(_Method()), lambda: original(state, ask))
         return self
 
     def __exit__(self, *_error: object) -> None:
         del self._executor._on
 
-    async def _meet(self, run: Run) -> Any:
+    async def _meet(self, method: str, run: Run) -> Any:
         if self._used_up or self._out:
             raise _unreachable()
         number = len(self._trace)
         self._trace.append("alone")
         fault = self._fault
-        if fault is None or self.struck or number != self._at:
+        due = fault is not None and (method == "write" if fault.storing else number == self._at)
+        if fault is None or self.struck or not due:
             return await run()
         self.struck, self._out = True, fault.lasting
         strike: Any = fault.strike

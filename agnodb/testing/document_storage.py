@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agnodb import codec
 from agnodb.documents.batches import in_parts
+from agnodb.documents.encoding import new_version
 from agnodb.documents.indexes import HISTORIES, NAMES, indexes
 from agnodb.documents.store import Address, Document, Query, Write
 from agnodb.filters import LISTINGS
@@ -52,6 +55,13 @@ class DocumentStorage:
             )
             for concept in _CONCEPTS
         }
+
+    async def overwrite(self, concept: str, key: str, columns: Mapping[str, Any]) -> None:
+        """Set columns of one record, and nothing else."""
+        address = (self._name(concept), key)
+        (over,) = await self._core._executor.get([address])
+        written = replace(over, body=codec.encode({**_columns(over), **columns}), version=new_version())
+        await self._core._executor.write([Write(address, written, over.version)])
 
     async def documents(self, concept: str) -> list[dict[str, Any]]:
         """The columns of all records of a concept."""

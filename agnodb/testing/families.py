@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select, update
 
+from agnodb.awaiting import settled
 from agnodb.config import TableNames
 from agnodb.databases.documents import DocumentCore
+from agnodb.documents.stores.recent import remembered
 from agnodb.filters import LISTINGS
 from agnodb.testing.document_injection import DocumentInjection
 from agnodb.testing.document_storage import DocumentStorage
@@ -31,6 +33,14 @@ def injection_of(db: Any) -> Any:
     from agnodb.testing.mongo_injection import MongoInjection
 
     return MongoInjection(core)
+
+
+def forget_records(db: Any) -> None:
+    """Have `db` know no record that it has read, so that a call makes the same requests each time, whatever others
+    have changed meanwhile."""
+    executor = core_of(db)._executor
+    if hasattr(executor, "_remembered"):
+        executor._remembered = remembered()
 
 
 async def rows_of(db: Any) -> dict[str, dict[Any, Mapping[str, Any]]]:
@@ -65,9 +75,10 @@ async def overwrite(db: Any, concept: str, key: str, **columns: Any) -> None:
         raw = update(table).where(of_key == key).values(columns)
         await core._executor.inspected(lambda connection: connection.execute(raw))
     else:
-        storage = storage_of(db)
-        storage.overwrite(concept, key, columns)
-        await storage.forget()
+        storage = storage_of(core if isinstance(core, DocumentCore) else db)
+        await settled(storage.overwrite(concept, key, columns))
+        if not isinstance(core, DocumentCore):
+            await storage.forget()
 
 
 def _shown(table: Table) -> bool:

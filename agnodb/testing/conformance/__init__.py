@@ -116,12 +116,12 @@ DatabaseConformance = _suite(*CONCEPTS, *MATRICES, *RACES)
 ConceptConformance = _suite(*CONCEPTS)
 """The part of it that another driver or a pooler in between could change."""
 
-_OF_ENGINES = (TableConformance, JoinedSessionConformance, HoldingConformance)
+_OF_ENGINES = (TableConformance, JoinedSessionConformance)
 _OF_DOCUMENTS = tuple(part for part in CONCEPTS if part not in _OF_ENGINES)
-DocumentConformance = _suite(*_OF_DOCUMENTS, *MATRICES)
+DocumentConformance = _suite(*_OF_DOCUMENTS, *MATRICES, StatefulConformance)
 """What a document store promises, in one process. The parts that are left out reach for an engine of SQLAlchemy's."""
 _SHORTER = tuple(ShapeFaultConformance if part is FaultConformance else part for part in MATRICES)
-StandInDocumentConformance = _suite(*_OF_DOCUMENTS, *_SHORTER)
+StandInDocumentConformance = _suite(*_OF_DOCUMENTS, *_SHORTER, StatefulConformance)
 """The same where a server's stand-in is slow: the matrix of faults, which makes every request of every method several
 times, has one method of each kind."""
 SingleDocumentConformance = _suite(SessionConformance, RunConformance, MemoryConformance)

@@ -28,7 +28,7 @@ from agnodb.records.sessions import SessionRecord
 from agnodb.rules import times
 from agnodb.sql import schema_versions
 from agnodb.testing.conformance.calls import Call, Sample, calls
-from agnodb.testing.families import injection_of, storage_of
+from agnodb.testing.families import forget_records, injection_of, storage_of
 from agnodb.testing.injection import SECRET, Fault, Kind
 from agnodb.testing.storage import Rows
 
@@ -80,6 +80,7 @@ class Matrix:
 
     async def undisturbed(self, call: Call) -> Expected:
         """How the call goes without a fault."""
+        forget_records(self.db)
         self.injection.arm()
         answer = await answer_to(call)
         places, after = self.injection.trace(), await self.storage.read()
@@ -98,6 +99,7 @@ class Matrix:
         call, injection, where = expected.call, self.injection, f"{expected.call.name}, {at}, {fault.name}"
         self.strikes += 1
         self._executor._retry_timeout = NO_TIME if fault.lasting else TIME_ENOUGH
+        forget_records(self.db)
         injection.arm(fault, at)
         answer = await answer_to(call)
         assert injection.struck, f"{where}: not met"

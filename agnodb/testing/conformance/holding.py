@@ -206,7 +206,9 @@ class HoldingConformance:
                     assert isinstance(raised.value, UnavailableError) or not done
                     injection.arm()
             beside = await db.sessions.get("s")
-            assert (None if beside is None else used(beside.session_data)) == (6 if done else None if first else 5)
+            there = None if beside is None else used(beside.session_data)
+            # Of two that were done without an answer the second one is stored where it read before it wrote.
+            assert there in ((6, 7) if done else (None if first else 5,))
             if beside is not None:
                 beside.session_data = {**beside.session_data, **tokens(used(beside.session_data) + 100), "theirs": 1}
                 await db.sessions.upsert(beside)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agnodb.databases.documents import DocumentCore
 from agnodb.errors import StaleVersionError
 from agnodb.records.sessions import SessionRecord
 from agnodb.testing.conformance.sessions import a_session
@@ -104,7 +105,12 @@ async def configured(db: Any, **arguments: Any) -> AsyncIterator[Any]:
     data = db.to_dict()
     if "session_collection" in data:
         arguments = {name.replace("_table", "_collection"): value for name, value in arguments.items()}
+    if data["type"].endswith("in_memory") and "session_table" in arguments:  # another name is another memory there
+        arguments = {"store": arguments["session_table"]}
+    seconds = arguments.pop("retry_timeout", None) if isinstance(core_of(db), DocumentCore) else None
     made = type(db).from_dict({**data, **place, **arguments})
+    if seconds is not None:
+        core_of(made)._executor._retry_timeout = seconds
     try:
         yield made
     finally:
