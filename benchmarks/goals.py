@@ -48,6 +48,10 @@ PAGES = [f"get_sessions, page {page} of 10,000, {runs}" for page in (1, 50) for 
 WRITES = ("upsert_session, steady", "upsert_run 4 KB, saved again", "upsert_run 4 KB, new", "upsert_user_memory")
 SIMPLE = (*WRITES, "get_user_memory")
 ON_MARIADB = (f"{READS[0]} of 4 KB", f"{READS[0]}, 96 sessions in turn", f"{READS[1]} of 4 KB")
+STORES = ("memory", "JSON files", "Redis", "DynamoDB", "Firestore")
+STORE_PAGE = "get_sessions, page of 20"
+STORE_WRITES = ("upsert_session", "upsert_run, new, 4 KB", "upsert_user_memory")
+STORE_SESSIONS = (1_000, 10_000)
 GOALS = (
     _agno(LONG_TURN, 10, "p50_ms"),
     _agno(LONG_TURN, 10, "bytes_down"),
@@ -73,4 +77,6 @@ GOALS = (
     _agno("search_learnings, 10,000", 20, "p50_ms"),
     Goal("agent turn 200, 20 KB answers", "round_trips", "agnodb", "floor", 1, at_least=False),
     _agno("first boot of an empty database to the first session", 1, "p50_ms"),
+    *(_agno(f"{STORE_PAGE}, {store}, {n:,} sessions", 20, "p50_ms") for store in STORES for n in STORE_SESSIONS),
+    *(_agno(f"{write}, {store}, 10,000 sessions", 1, "p50_ms") for store in STORES for write in STORE_WRITES),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import report, results
+from benchmarks.goals import STORE_PAGE, STORE_SESSIONS, STORE_WRITES, STORES
 from benchmarks.measure import Row
 from benchmarks.results import Result
 
@@ -48,8 +49,13 @@ def shown(found: Sequence[Result]) -> Iterator[str]:
             for metric in ("round_trips", *CELLS):
                 both = [report.cell(metric, side.get(metric)) for side in sides if side is not None]
                 cells.append(" / ".join(both) if all(both) else "")
-            name = f"`{name.partition(',')[0]}`{''.join(name.partition(',')[1:])}" if "_" in name else name
-            yield f"| {name} | {' | '.join(cells)} |"
+            yield f"| {_as_code(name)} | {' | '.join(cells)} |"
+
+
+def _as_code(name: str) -> str:
+    """The name of a row, with that of its method as code."""
+    method, comma, rest = name.partition(",")
+    return f"`{method}`{comma}{rest}" if "_" in method else name
 
 
 def goals(found: Sequence[Result]) -> Iterator[str]:
@@ -62,7 +68,27 @@ def goals(found: Sequence[Result]) -> Iterator[str]:
         yield f"- `{result.family}`: {told}"
 
 
-BLOCKS = {FOLDER.parent / "README.md": ("calls", shown), FOLDER / "README.md": ("goals", goals)}
+def stores(found: Sequence[Result]) -> Iterator[str]:
+    """The table of the page on stores of documents: the median of each call, of both sides."""
+    values = {(row.name, row.side): row.values for result in found for row in result.rows}
+    calls = (STORE_PAGE, *STORE_WRITES)
+    yield "| milliseconds, agno / agnodb | " + " | ".join(map(_as_code, calls)) + " |"
+    yield "| --- " * (len(calls) + 1) + "|"
+    for store in STORES:
+        for count in STORE_SESSIONS:
+            place, cells = f"{store}, {count:,} sessions", list[str]()
+            for call in calls:
+                sides = [values.get((f"{call}, {place}", side), {}) for side in ("agno", "agnodb")]
+                cells.append(" / ".join(report.cell("p50_ms", side.get("p50_ms")) for side in sides))
+            if any(cell != " / " for cell in cells):
+                yield f"| {place} | {' | '.join(cells)} |"
+
+
+BLOCKS = {
+    FOLDER.parent / "README.md": ("calls", shown),
+    FOLDER / "README.md": ("goals", goals),
+    FOLDER.parent / "docs" / "stores.md": ("stores", stores),
+}
 
 
 def rendered(path: Path) -> str:
@@ -77,6 +103,6 @@ def rendered(path: Path) -> str:
 
 
 def write() -> None:
-    """Both pages."""
+    """All pages."""
     for path in BLOCKS:
         path.write_text(rendered(path))

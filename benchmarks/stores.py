@@ -13,7 +13,7 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,10 @@ from agnodb.testing.firestore.server import VARIABLE, FirestoreServer
 from agnodb.testing.plugin import REDIS_URL_VARIABLE
 from agnodb.testing.valkey_server import ValkeyServer
 from benchmarks.data import PAGE, Item, memory_item, run_item, session_item
+from benchmarks.goals import STORE_PAGE, STORE_SESSIONS, STORE_WRITES
 from benchmarks.measure import Bench
 from benchmarks.sides import Facade
 
-SESSIONS = (1_000, 10_000)
 _AT_ONCE, _IN_BATCH = 250, 25
 NUMBERS = itertools.count(1)
 
@@ -202,11 +202,7 @@ def _memories(number: int) -> Sequence[Item]:
     return [memory_item(n) for n in range(number)]
 
 
-CALLS: dict[str, Callable[[int], Sequence[Item]]] = {
-    "upsert_session": _saved,
-    "upsert_run, new, 4 KB": _runs,
-    "upsert_user_memory": _memories,
-}
+INPUTS: dict[str, Callable[[int], Sequence[Item]]] = dict(zip(STORE_WRITES, (_saved, _runs, _memories), strict=True))
 
 
 async def _measure(bench: Bench, sides: list[Facade], where: str) -> None:
@@ -217,8 +213,8 @@ async def _measure(bench: Bench, sides: list[Facade], where: str) -> None:
 
     views = [side.view(await page(side, 1)) for side in sides]
     assert all(view == views[0] and len(view) == PAGE for view in views), "the sides list differently"
-    await bench.compare(f"get_sessions, page of 20, {where}", page, lambda number: [1] * number, sides, together=False)
-    for name, inputs in CALLS.items():
+    await bench.compare(f"{STORE_PAGE}, {where}", page, lambda number: [1] * number, sides, together=False)
+    for name, inputs in INPUTS.items():
 
         async def call(side: Any, item: Item, method: str = name.partition(",")[0]) -> Any:
             return await getattr(side, method)(item)
@@ -231,7 +227,7 @@ def _family(name: str, place: Place) -> Callable[[Bench], Awaitable[None]]:
         """Raises ServerUnavailableError where there is no server."""
         with contextlib.ExitStack() as stack:
             filled = place(stack)
-            for count in SESSIONS:
+            for count in STORE_SESSIONS:
                 with filled(count) as sides:
                     await _measure(bench, sides, f"{name}, {count:,} sessions")
 
@@ -247,11 +243,3 @@ PLACES: dict[str, tuple[str, Place]] = {
 }
 FAMILIES = {family: _family(*place) for family, place in PLACES.items()}
 """By their names."""
-
-
-def rows(calls: Iterable[str] = ("get_sessions, page of 20", *CALLS)) -> Iterator[tuple[str, str]]:
-    """The names of what is measured, each with its store's, in order."""
-    for call in calls:
-        for name, _ in PLACES.values():
-            for count in SESSIONS:
-                yield name, f"{call}, {name}, {count:,} sessions"

@@ -216,8 +216,8 @@ def test_the_indexes_of_firestore_are_written_for_the_names_of_the_application(t
     assert says("firestore-indexes", "--table", "session_table=chats", "--output", str(file)) == ""
     written = json.loads(file.read_text())
     assert written == json.loads(says("firestore-indexes", "--table", "session_table=chats"))
-    assert len(written["indexes"]) <= 200, "what a database has without an account for bills"
+    assert len(written["indexes"]) < 100, "a database has 200 without an account for bills"
     of_sessions = [one["fields"] for one in written["indexes"] if one["collectionGroup"] == "chats"]
-    fields = [("fields.user_id", "ASCENDING"), ("fields.created_at", "DESCENDING"), ("key", "DESCENDING")]
+    fields = [("fields.user_id", "ASCENDING"), ("fields.created_at", "DESCENDING")]
     assert [{"fieldPath": name, "order": order} for name, order in fields] in of_sessions
     assert {"collectionGroup": "chats", "fieldPath": "body", "indexes": []} in written["fieldOverrides"]
