@@ -18,6 +18,8 @@ from agnodb.errors import AgnoDbError
 from agnodb.filters import LISTINGS
 
 _AT_ONCE = 500
+WITHOUT = "places for"
+"""What is said of a list that has more places than there are records."""
 MOST = 10_000
 """So many records are read to compare them with their lists; `agnodb check` reads any number."""
 
@@ -92,7 +94,7 @@ async def _differences(repository: Any, concept: str) -> list[str]:
     for (index, values), number in numbers.items():
         listed = await repository._executor.count(Query(name, index, values))
         if listed != number:
-            order, of = ", ".join((*index.fields, index.sort)), "of" if listed < number else "places for"
+            order, of = ", ".join((*index.fields, index.sort)), "of" if listed < number else WITHOUT
             told.append(f"{name}: a list by {order} has {listed} {of} {number} records")
     return told
 

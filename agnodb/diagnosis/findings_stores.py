@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agnodb.diagnosis.documents import WITHOUT
 from agnodb.diagnosis.finding import Commands, Finding, Severity
 from agnodb.diagnosis.findings import about_latency
 from agnodb.diagnosis.store_facts import (
@@ -152,4 +153,8 @@ def _about_records(facts: StoreFacts, commands: Commands) -> Iterator[Finding]:
     elif not facts.differences:
         yield Finding("records", Severity.OK, f"{facts.records:,}: each can be read and stands in its lists")
     for difference in facts.differences or ():
-        yield Finding("records", Severity.ERROR, difference, "Save the record again, or delete it.")
+        if WITHOUT in difference:
+            mend = "Read that list to its end: who meets a place without a record deletes it."
+            yield Finding("records", Severity.WARNING, difference, mend)
+        else:
+            yield Finding("records", Severity.ERROR, difference, "Save the record again, or delete it.")

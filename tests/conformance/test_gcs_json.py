@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from requests import Session
 from agnodb import AsyncGcsJsonDb, GCSJsonDb, GcsJsonDb
 from agnodb.documents.store import Document, Index
 from agnodb.documents.stores import gcs, gcs_records
+from agnodb.documents.stores.gcs_clients import translate
 from agnodb.documents.stores.gcs_objects import Objects
 from agnodb.errors import ConfigurationError, StorageError, UnavailableError
 from agnodb.filters import Page
@@ -211,6 +213,33 @@ class TestOnlyInGcsJson:
                 list(threads.map(lambda n: (one, other)[n % 2].runs.upsert(a_run(f"r{n}")), range(16)))
             runs, total = one.runs.page(Page(), session_id="s")
             assert ([run.run_index for run in runs], total) == ([*range(16)], 16)
+
+    @pytest.mark.parametrize("error", [exceptions.TooManyRequests("busy"), exceptions.ServiceUnavailable("busy")])
+    def test_what_is_refused_or_lost_is_done_again(
+        self, bucket: str, prefix: str, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        """429 instead of each request of a write, 503 after each: it is done once, and stands in its lists."""
+        asked = Objects._asked
+
+        def answered(objects: Objects, ask: Any) -> Any:
+            if next(numbers) != at:
+                return asked(objects, ask)
+            if isinstance(error, exceptions.ServiceUnavailable):
+                asked(objects, ask)
+            raise translate(error)
+
+        with GcsJsonDb(bucket, prefix) as database:
+            database.sessions.upsert(a_session())
+            monkeypatch.setattr(Objects, "_asked", answered)
+            for at in itertools.count():
+                numbers = itertools.count()
+                database.runs.upsert(a_run(f"r{at}"))
+                if next(numbers) <= at:  # it made fewer requests
+                    break
+            numbers, at = itertools.count(), -1
+            runs, total = database.runs.page(Page(sort_by="run_index", sort_order="asc"), session_id="s")
+            assert [(run.run_id, run.run_index) for run in runs] == [(f"r{number}", number) for number in range(total)]
+            assert total > 12
 
     @pytest.mark.parametrize(
         ("error", "kind"),
