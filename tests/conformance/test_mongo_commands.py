@@ -51,6 +51,20 @@ class Sent(CommandListener):
         return list(self.names)
 
 
+class Hello:
+    """The `admin` database of a server that is no replica set."""
+
+    async def command(self, name: str) -> dict[str, Any]:
+        assert name == "hello"
+        return {"ok": 1.0, "isWritablePrimary": True}
+
+
+class StandaloneClient(AsyncMongoClient[dict[str, Any]]):
+    """A client of such a server."""
+
+    admin = Hello()  # type: ignore[assignment]
+
+
 class TestOnMongo(OnMotor):
     """What MongoDB promises beside the concepts."""
 
@@ -112,6 +126,18 @@ class TestOnMongo(OnMotor):
         with pytest.raises(UnsupportedOperationError):
             async with db.transaction() as tx, tx.savepoint():
                 pass
+
+    async def test_a_standalone_server_has_no_transactions(self, mongodb_server: str, emptied: str) -> None:
+        async with StandaloneClient(mongodb_server) as client:
+            db: Any = AsyncMongoDb(db_client=client, db_name=emptied)
+            await db.sessions.upsert(a_session())
+            await db.runs.upsert(a_run("r"))
+            with pytest.raises(UnsupportedOperationError, match="replica set"):
+                async with db.transaction() as tx:
+                    await tx.sessions.upsert(a_session("other"))
+            assert await db.sessions.get("other") is None
+            assert await db.sessions.delete("s")  # the runs first, each document by itself
+            assert (await db.sessions.get("s"), await db.runs.get("r")) == (None, None)
 
     async def test_a_block_that_fails_undoes_its_transaction(self, db: Any) -> None:
         with pytest.raises(UnsupportedOperationError, match="undone"):
