@@ -116,7 +116,7 @@ local function outlive(list)
 end
 local function places(packed)
   local listed, held = packed == '' and {} or cjson.decode(packed)[2], {}
-  for _, entry in ipairs(listed) do held[entry[1] .. '\\0' .. entry[2]] = true end
+  for _, entry in ipairs(listed) do held[entry[1]] = entry[2] end
   return listed, held
 end
 for number, key in ipairs(KEYS) do
@@ -129,7 +129,7 @@ for number, key in ipairs(KEYS) do
     moved[number] = {left, kept}
     for _, entry in ipairs(taken) do
       local list = head .. 'list:' .. entry[1]
-      if ending[head] or not held[entry[1] .. '\\0' .. entry[2]] then redis.call('ZADD', list, 0, entry[2]) end
+      if ending[head] or held[entry[1]] ~= entry[2] then redis.call('ZADD', list, 0, entry[2]) end
       if ending[head] then outlive(list) end
     end
   end
@@ -150,7 +150,7 @@ for number, key in ipairs(KEYS) do
   if moved[number] and before[number] ~= entries then
     local left, kept = moved[number][1], moved[number][2]
     for _, entry in ipairs(left) do
-      if not kept[entry[1] .. '\\0' .. entry[2]] then redis.call('ZREM', head .. 'list:' .. entry[1], entry[2]) end
+      if kept[entry[1]] ~= entry[2] then redis.call('ZREM', head .. 'list:' .. entry[1], entry[2]) end
     end
     if ending[head] then redis.call('ZREM', head .. 'expiring', before[number]) end
   end
