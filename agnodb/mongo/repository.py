@@ -68,38 +68,33 @@ class MongoRepository(Changed[R], asks=False):
     async def paged(self, page: Page, match: Match) -> tuple[list[R], int]:
         """The records of one page and the number of all that match, in one command.
 
-        The number is looked up beside the rows, not in a `$facet`: that would be one document, of 16 MB at most, and
-        its sort could use no index. Only a page beyond the last needs a second command, for the number.
+        The number is a document after the rows, not beside them in a `$facet`: that would be one document, of 16 MB at
+        most, and its sort could use no index.
         """
         page = page.checked(self.listing)
+        if page.limit == 0:  # `$limit` must be positive
+            return [], await self.call("count", "count_documents", dict(match))
         stages = [{"$match": dict(match)}, *self.ordered(page)]
+        shown = {"$project": self.fields.projection}
         if page.limit is None:
-            rows = await self.call("page", "aggregate", [*stages, {"$project": self.fields.projection}])
+            rows = await self.call("page", "aggregate", [*stages, shown])
             return await self.read_all(rows), len(rows)
-        rows = await self._limited(page, stages, [{"$match": dict(match)}])
-        if rows:
-            return await self.read_all(rows), rows[0]["agnodb_total"][0]["n"]
-        if not page.offset and page.limit != 0:
+        counted = {"coll": self._collections.name(self.concept), "pipeline": [{"$match": dict(match)}, _COUNT]}
+        limits = [{"$skip": page.offset}, {"$limit": page.limit}]
+        rows = await self.call("page", "aggregate", [*stages, *limits, shown, {"$unionWith": counted}])
+        if not rows:
             return [], 0
-        return [], await self.call("count", "count_documents", dict(match))
+        *rows, last = rows
+        return await self.read_all(rows), last["n"]
 
     async def first(self, name: str, match: Match, limit: int | None = None) -> list[Document]:
         """The documents that match, the first `limit` in the order that the lists have by default."""
         page = Page(limit).checked(self.listing)
-        if limit == 0:  # `$limit` must be positive
+        if limit == 0:
             return []
         limits = [] if limit is None else [{"$limit": limit}]
         stages = [{"$match": dict(match)}, *self.ordered(page), *limits, {"$project": self.fields.projection}]
         rows: list[Document] = await self.call(name, "aggregate", stages)
-        return rows
-
-    async def _limited(self, page: Page, stages: list[Any], counted: list[Any]) -> list[Document]:
-        if page.limit == 0:  # `$limit` must be positive
-            return []
-        total = {"from": self._collections.name(self.concept), "pipeline": [*counted, _COUNT], "as": "agnodb_total"}
-        limits = [{"$skip": page.offset}, {"$limit": page.limit}]
-        shown = {"$project": {**self.fields.projection, "agnodb_total": 1}}
-        rows: list[Document] = await self.call("page", "aggregate", [*stages, *limits, {"$lookup": total}, shown])
         return rows
 
     async def read_all(self, rows: Sequence[Document]) -> list[R]:
