@@ -71,7 +71,7 @@ class SessionSaves(DocumentRepository[SessionRecord]):
         as_given = documents is saving.save.documents
         known = self._executor.remembered(self.address(saving.given.first.session_id))
         if condition != "seen" and known is None:
-            return await self.inserted(saving, documents, as_given=as_given)
+            return await self.inserted(saving, documents, as_given=as_given, once=self._executor.capabilities.atomic)
         if condition == "absent":
             return None
         document = known or await self.look(saving.given.first.session_id)
@@ -84,15 +84,17 @@ class SessionSaves(DocumentRepository[SessionRecord]):
             return None
         return await self._replaced(saving, document, stored, documents, as_given=as_given)
 
-    async def inserted(self, saving: Saving[Given], documents: Documents, *, as_given: bool) -> Written | None:
-        """Store the session where none is; None where one is."""
+    async def inserted(
+        self, saving: Saving[Given], documents: Documents, *, as_given: bool, once: bool = False
+    ) -> Written | None:
+        """Store the session where none is; None where one is, or if it is to be tried `once` something of one."""
         first = replace(saving.given.first, **_values(documents))
         write = self.written(first, None, **{_RECENT: [saving.save.token]})
         history = History(self.address(first.session_id, HISTORIES), None).owned_by(first.user_id)
         try:
             await self._executor.write([history.write(), write])
         except Refused as refused:
-            if refused.address != history.address:
+            if once or refused.address != history.address:
                 return None
             try:  # what a store that is not atomic leaves of an insert that was cut off
                 await self._executor.write([write])
