@@ -66,6 +66,7 @@ def no_connection(error: AgnoDbError) -> Finding:
 
 
 def about_latency(latency: Latency | None) -> Iterator[Finding]:
+    """What there is to say of how long things took."""
     if latency is None:
         return
     said = f"connected in {latency.connect_ms:.1f} ms; a round trip takes {latency.round_trip_ms:.2f} ms"
