@@ -31,6 +31,7 @@ class RunSaves(MongoRepository[RunRecord]):
     idempotent = frozenset({"upsert", "place"})
 
     async def upsert(self, run: RunRecord) -> RunRecord:
+        """See `agnodb.contracts.runs.RunRepository`."""
         given = self._given(run)
         stored = await self._saved(run, given) or await self.call(
             "stored", "find_one", _key(given), dict.fromkeys(_PLACE, 1)
@@ -38,6 +39,7 @@ class RunSaves(MongoRepository[RunRecord]):
         return replace(run, **self._place(stored or given))
 
     async def save(self, run: RunRecord) -> None:
+        """See `agnodb.contracts.runs.RunRepository`."""
         await self._saved(run, self._given(run))
 
     async def _saved(self, run: RunRecord, given: Document) -> Document | None:
@@ -116,6 +118,7 @@ class RunSaves(MongoRepository[RunRecord]):
         return None if found is None else int(found[_COUNTER]) - 1
 
     async def append_if_absent(self, run: RunRecord) -> bool:
+        """See `agnodb.contracts.runs.RunRepository`."""
         given = self._given(run)
         around = await self._around(given)
         if around is not None and not around["same"] and await self._append(given, around, "append") is not None:
