@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, String, Table, cast, literal, null, select, text, union_all
 
+from agnodb.models.base import WRITTEN_AT
+
 T = TypeVar("T")
 Rows = dict[str, list[tuple[Any, ...]]]
 
-UNLIKE = {"agnodb_recent_writes", "agnodb_row_version", "agnodb_written_at"}
+UNLIKE = {"agnodb_recent_writes", "agnodb_row_version", WRITTEN_AT}
 """Columns that differ between two ways to the same rows: each save has a new token, and each write is counted."""
 _KEPT = "kept_"
 
@@ -40,6 +42,7 @@ class Storage:
 
         def copy(connection: Connection) -> None:
             for table in self.tables:
+                connection.execute(text(f"DROP TABLE IF EXISTS {self._kept(table)}"))  # of a test that failed
                 connection.execute(text(f"CREATE TABLE {self._kept(table)} AS SELECT * FROM {table}"))
 
         await self.on_connection(copy)
@@ -59,7 +62,8 @@ class Storage:
         changed = {table for table in self.tables if found.get(table.name) != self.rows.get(table.name)}
         # What refers to a row goes with it.
         related = {t for t in self.tables if changed & {k.column.table for k in t.foreign_keys}}
-        touched = [t for t in self.tables if t in changed or t in related or _is_numbered(t)]
+        # Of a save that found everything as it was, only the time has changed.
+        touched = [t for t in self.tables if t in changed or t in related or _is_numbered(t) or WRITTEN_AT in t.c]
 
         def restore(connection: Connection) -> None:
             for table in reversed(touched):

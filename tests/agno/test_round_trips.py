@@ -310,6 +310,9 @@ async def test_a_read_after_a_change_of_an_old_run_is_three_round_trips(proxy: C
     await db.upsert_session(session())
     for number in range(20):
         await db.upsert_run(run(number), "s", "u")
+    await steady(proxy, lambda db: db.get_session("s", user_id="u"), db)
+    await db.upsert_run(run(2), "s", "u")
+    await db.get_session("s", user_id="u")  # what is asked after such a change is prepared
     for change in (lambda: db.upsert_run(run(3), "s", "u"), lambda: db.delete_run("r5")):
         await steady(proxy, lambda db: db.get_session("s", user_id="u"), db)
         await change()

@@ -15,7 +15,7 @@ TEXTS = ["", "tea", "'", "\\", "\\'", '"', "\0\n\r\x1a\t", "ä'\\\U0001f375", "%
 
 
 @pytest.mark.parametrize("status", [0, SERVER_STATUS.SERVER_STATUS_NO_BACKSLASH_ESCAPES])
-def test_a_text_is_escaped_as_the_driver_does(status: int) -> None:
+async def test_a_text_is_escaped_as_the_driver_does(status: int) -> None:
     chosen = random.Random(11)
     texts = [*TEXTS, *("".join(chosen.choices("".join(TEXTS), k=40)) for _ in range(200))]
     ours: Any = ReadingConnection()
