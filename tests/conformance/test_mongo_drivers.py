@@ -1,17 +1,13 @@
-"""What the concepts promise, on MongoDB over PyMongo's asynchronous client, and without an event loop."""
+"""The conformance suite on MongoDB, over PyMongo's asynchronous client."""
 
 from __future__ import annotations
 
-from mongo_database import OnAsyncMongoClient, OnSync, emptied, mongo_database
+from mongo_database import OnAsyncMongoClient, emptied, mongo_database
 
-from agnodb.testing.conformance import MongoConceptConformance
+from agnodb.testing.conformance import MongoConformance
 
 __all__ = ["emptied", "mongo_database"]
 
 
-class TestAsyncMongoClient(OnAsyncMongoClient, MongoConceptConformance):  # type: ignore[misc,valid-type]
-    pass
-
-
-class TestMongoClient(OnSync, MongoConceptConformance):  # type: ignore[misc,valid-type]
+class TestAsyncMongoClient(OnAsyncMongoClient, MongoConformance):  # type: ignore[misc,valid-type]
     pass
