@@ -109,6 +109,9 @@ class OnAiosqlite(OnAwaited):
     ) -> Sequence[Row]:
         if not compiled.writes:
             return await super().run(state, compiled, parameters, attempts)
+        if not (self._waiting or self._writer.locked()):
+            async with self._writer:  # at once
+                return await super().run(state, compiled, parameters, attempts)
         write, held = Write(compiled.text, compiled.values(parameters)), False
         self._waiting.append(write)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,6 +19,8 @@ from agnodb.rules.vectors import MAX_INDEXED, Metric, Quantization, quantization
 
 LEXEMES = "agnodb_lexemes"
 """Ours: the words of `content`. Not there where only vectors are searched, since its index makes inserts slower."""
+
+_PLAIN = re.compile("[a-z_][a-z0-9_]*")
 
 INDEXED_CHARACTERS = 200_000
 """Of a chunk's content: a tsvector holds 1 MB, and a row with more distinct words would be refused."""
@@ -49,6 +52,8 @@ class VectorPlace:
             raise ConfigurationError("A table of vectors needs a name and a schema.")
         kept = quantization_of(self.dimensions, self.quantization)
         object.__setattr__(self, "quantization", kept)
+        if self.bm25 == "pg_textsearch" and not all(map(_PLAIN.fullmatch, (self.name, self.schema))):
+            raise ConfigurationError("pg_textsearch finds no table whose name or schema has to be quoted.")
         if not 0 < self.dimensions <= 16_000:
             raise ConfigurationError("A vector of pgvector has from 1 to 16,000 dimensions.")
         if self.dimensions > MAX_INDEXED[kept or "vector"]:

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 
 from agnodb import AsyncPostgresDb, ConfigurationError, SchemaOutdatedError
 from agnodb.cli import app
-from agnodb.models.vectors import place_named
 from agnodb.sql.vector_search import hybrid_search
 from agnodb.testing.servers import PostgresServer
 from agnodb.vector import PgVector
@@ -149,18 +148,3 @@ async def test_a_table_with_words_of_our_own_gains_the_index(db: AsyncPostgresDb
     by_it = store(db, extension, create_schema=False)
     expected = await store(db, None).async_search("w1x w40x", 5)
     assert {d.id for d in await by_it.async_search("w1x w40x", 5)} == {d.id for d in expected}
-
-
-async def test_a_server_without_it(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="or pg_search"):
-        PgVector("kb", db_url=url, embedder=HashingEmbedder(), search_type="keyword", bm25="other")  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match="whole words"):
-        PgVector(
-            table_name="kb", db_url=url, embedder=HashingEmbedder(), search_type="keyword", bm25="pg_search",
-            prefix_match=True,
-        )  # fmt: skip
-    assert place_named("kb:16:german:pg_search", None).bm25_options["key_field"] == "id"
-    with pytest.raises(ConfigurationError, match="klingon"):
-        _ = place_named("kb:16:klingon:pg_search", None).bm25_options
-    with pytest.raises(ConfigurationError, match="--vector"):
-        place_named("kb:16:none:pg_search", None)
