@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from agno.db.firestore import FirestoreDb as AgnosFirestoreDb
+from firestore_database import Counted, counted, empty, seeded, url
 from google.api_core.exceptions import (
     Aborted,
     DeadlineExceeded,
@@ -26,8 +26,8 @@ from google.api_core.exceptions import (
 from agnodb import AsyncFirestoreDb, FirestoreDb
 from agnodb.documents.store import Document, Index, Query, Refused, Write
 from agnodb.documents.stores.firestore import FirestoreStore
-from agnodb.documents.stores.firestore_clients import Place, Requests, client_of
-from agnodb.documents.stores.firestore_records import PARTS, ROOT, definition
+from agnodb.documents.stores.firestore_clients import Place, client_of
+from agnodb.documents.stores.firestore_records import PARTS, definition
 from agnodb.documents.stores.seen import Seen
 from agnodb.errors import (
     ConfigurationError,
@@ -37,7 +37,7 @@ from agnodb.errors import (
     UnsupportedOperationError,
 )
 from agnodb.filters import Page
-from agnodb.records import EvalRunRecord, SessionRecord
+from agnodb.records import EvalRunRecord
 from agnodb.testing.blocking import AsyncFacade
 from agnodb.testing.conformance import SharedDocumentConformance, StandInDocumentConformance
 from agnodb.testing.conformance.approvals import an_approval
@@ -48,23 +48,7 @@ from agnodb.testing.conformance.sessions import a_session
 from agnodb.testing.conformance.traces import a_span
 from agnodb.testing.firestore.server import VARIABLE, FirestoreServer
 
-
-def empty(place: Place) -> None:
-    """Delete all records of a database, with their parts."""
-    client = client_of(place, asynchronous=False)
-    for collection in client.document(ROOT).collections():
-        for record in collection.list_documents():
-            for part in record.collection(PARTS).list_documents():
-                part.delete()
-            record.delete()
-
-
-@pytest.fixture
-def url(firestore_server: str | None) -> Iterator[str]:
-    """The database of one test; of a real service one for all, which is empty before and after."""
-    yield firestore_server or f"firestore://agnodb-test/d-{uuid.uuid4().hex[:12]}"
-    if firestore_server is not None:
-        empty(Place.of(firestore_server))
+__all__ = ["counted", "url"]
 
 
 class TestFirestore(SharedDocumentConformance):
@@ -97,56 +81,6 @@ class TestFirestoreWithoutLoop(ConcurrencyConformance, StandInDocumentConformanc
         yield make
         for database in opened:
             await database.close()
-
-
-class Counted:
-    """The requests that a client sends, by the names of their methods; and what they are to meet instead."""
-
-    def __init__(self, client: Any) -> None:
-        self.client = client
-        self.sent: list[str] = []
-        self.meets: list[Exception] = []
-        """Raised by the next requests instead of sending them."""
-        self.loses: list[Exception] = []
-        """Raised by the next commits after they were done."""
-        api = client._firestore_api
-        for name in ("batch_get_documents", "run_query", "run_aggregation_query", "commit"):
-            setattr(api, name, self._counting(name, getattr(api, name)))
-
-    def _counting(self, name: str, send: Any) -> Any:
-        async def counting(*args: Any, **given: Any) -> Any:
-            self.sent.append(name)
-            if self.meets:
-                raise self.meets.pop(0)
-            answer = await send(*args, **given)
-            if name == "commit" and self.loses:
-                raise self.loses.pop(0)
-            return answer
-
-        return counting
-
-    async def by(self, call: Awaitable[Any]) -> list[str]:
-        """The requests of a call."""
-        before = len(self.sent)
-        await call
-        return self.sent[before:]
-
-
-@pytest_asyncio.fixture
-async def counted(url: str) -> AsyncIterator[Counted]:
-    made = Counted(client_of(Place.of(url), asynchronous=True))
-    yield made
-    await Requests(made.client).close()
-
-
-async def seeded(database: AsyncFirestoreDb, sessions: int) -> None:
-    """So many sessions, in few commits."""
-    for first in range(0, sessions, 100):
-        async with database.transaction() as tx:
-            for number in range(first, min(first + 100, sessions)):
-                await tx.sessions.upsert(
-                    SessionRecord(session_id=f"s{number:05}", session_type="agent", created_at=number)
-                )
 
 
 class TestOnlyInFirestore:
@@ -356,27 +290,9 @@ async def test_what_no_index_sorts_is_read_from_the_other_end(counted: Counted) 
 async def test_names_sort_as_their_keys_do(counted: Counted) -> None:
     database = AsyncFirestoreDb(db_client=counted.client)
     some = [
-        "",
-        "\1",
-        "\1\1",
-        "-",
-        ".",
-        "..",
-        ".-",
-        ".,",
-        "/",
-        "//",
-        "/.",
-        "0",
-        "__",
-        "___",
-        "____",
-        "__a__",
-        "__a__\1",
-        "%",
-        "é",
-        "😀",
-    ]
+        "", "\1", "\1\1", "-", ".", "..", ".-", ".,", "/", "//", "/.", "0", "__", "___",
+        "____", "__a__", "__a__\1", "%", "é", "😀",
+    ]  # fmt: skip
     keys = sorted({*some, *(f"a{one}b" for one in some), *(f"{one}a" for one in some), *(f"__{one}__" for one in some)})
     store, name = database._executor.state().client, database.collections.name("memories")
     await store.write([Write((name, key), Document(key, "", {"created_at": 1}, "v"), None) for key in keys[::-1]])

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_history import until
+from killing import survivor_of
 
 from agnodb import AsyncJsonDb, JsonDb
 from agnodb.testing.blocking import AsyncFacade
 from agnodb.testing.conformance.memories import a_memory
 from agnodb.testing.conformance.runs import a_run
 from agnodb.testing.conformance.sessions import a_session
-from agnodb.testing.history import ACKNOWLEDGED, UNKNOWN, check
-from agnodb.testing.writers import EVERYTHING, Job, halves, prepare, processes, stored
+from agnodb.testing.history import ACKNOWLEDGED, UNKNOWN
+from agnodb.testing.writers import EVERYTHING, Job, prepare
 
 _TOUCHING = ("open", "os.rename", "os.remove", "os.truncate")
 
@@ -116,15 +116,6 @@ async def test_kill_9_of_processes_that_write(tmp_path: Path, kind: Any) -> None
     async with db:
         await prepare(db, schedules=20)
         job = Job.on(db, histories, turns=EVERYTHING, processes=3, writers=3, rounds=8)
-        async with processes(job) as (pids, started):
-            for pid in pids[:2]:
-                before = len(job.operations())
-                await until(lambda before=before: len(job.operations()) > before + 20)  # type: ignore[misc]
-                os.kill(pid, signal.SIGKILL)
-            assert await started.wait() == 0
-        operations, found = job.operations(), await stored(db)
-    assert check(operations, found) == []
-    assert halves(found) == set()
-    survivor = [o for o in operations if str(o.value).startswith("w2.") and o.kind != "claim"]
+        survivor = await survivor_of(job, db, after=20)
     assert len(survivor) > 3 * 8 * 3
     assert {o.outcome for o in survivor} <= {ACKNOWLEDGED, UNKNOWN}

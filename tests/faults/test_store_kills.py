@@ -3,22 +3,20 @@ what the others write goes on. Afterwards lists and records agree."""
 
 from __future__ import annotations
 
-import os
-import signal
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.cloud import storage
-from test_history import until
+from killing import survivor_of
 
 from agnodb import AsyncDynamoDb, AsyncFirestoreDb, AsyncGcsJsonDb, AsyncRedisDb
 from agnodb.diagnosis.documents import WITHOUT, differences
 from agnodb.documents.stores import gcs
 from agnodb.testing.dynamodb_server import REGION
-from agnodb.testing.history import ACKNOWLEDGED, UNKNOWN, check
-from agnodb.testing.writers import EVERYTHING, Job, halves, in_transaction, prepare, processes, stored
+from agnodb.testing.history import ACKNOWLEDGED, UNKNOWN
+from agnodb.testing.writers import EVERYTHING, Job, in_transaction, prepare
 
 
 @pytest.fixture(params=["redis", "dynamodb", "firestore", "gcs"])
@@ -45,16 +43,7 @@ async def test_kill_9_of_processes_that_write(database: Any, tmp_path: Path, mon
         await prepare(db, schedules=10)
         rounds = 40 if isinstance(db, AsyncRedisDb) else 6  # those that are to be killed must not be done before
         job = Job.on(db, tmp_path, turns=EVERYTHING, processes=3, writers=2, rounds=rounds)
-        async with processes(job) as (pids, started):
-            for pid in pids[:2]:
-                before = len(job.operations())
-                await until(lambda before=before: len(job.operations()) > before + 10)  # type: ignore[misc]
-                os.kill(pid, signal.SIGKILL)
-            assert await started.wait() == 0
-        operations, found = job.operations(), await stored(db)
-        assert check(operations, found) == []
-        assert halves(found) == set()
-        survivor = [o for o in operations if str(o.value).startswith("w2.") and o.kind != "claim"]
+        survivor = await survivor_of(job, db, after=10)
         assert {o.outcome for o in survivor if not in_transaction(o)} <= {ACKNOWLEDGED, UNKNOWN}
         assert ACKNOWLEDGED in {o.outcome for o in survivor}
         monkeypatch.setattr(gcs, "PATIENCE", gcs.PATIENCE * 0)  # nobody is about to use what they have left there
